@@ -1,0 +1,1 @@
+"""narrowgauge: find the best small neural network for a device you can reach over SSH."""
