@@ -1,0 +1,97 @@
+# What all rules share: the validated config, paths, what a job depends on beside its files.
+import os
+import sys
+from functools import lru_cache
+from pathlib import Path
+
+from snakemake.exceptions import WorkflowError
+from snakemake.logging import logger
+
+from narrowgauge.artefacts.check import damaged, set_aside
+from narrowgauge.artefacts.code_version import code_version
+from narrowgauge.artefacts.files import read
+from narrowgauge.artefacts.schemas import selected as selected_schema
+from narrowgauge.config.load import load, store_resolved
+from narrowgauge.errors import NarrowgaugeError
+from narrowgauge.layout import Layout
+
+# `.venv/bin/snakemake` works without an activated environment, and a conda environment still goes first.
+os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+
+try:
+    EXPERIMENT = load(config)
+except NarrowgaugeError as error:
+    raise WorkflowError(str(error)) from None
+
+LAYOUT = Layout(EXPERIMENT.root)
+# Jobs read the whole config, checked and complete, from a file named after its content: a run in progress keeps
+# its own even if another one is planned beside it. It is no input, so that only the settings a job uses (its
+# params) can make it run again.
+CONFIG_FILE = store_resolved(EXPERIMENT, EXPERIMENT.root / "configs")
+
+DEVICES = {device.name: device for device in EXPERIMENT.devices}
+
+if workflow.is_main_process:
+    for path, reason in damaged(EXPERIMENT.root):
+        logger.warning(
+            f"{path} {reason}; kept as {set_aside(path)}, and made anew where it is needed"
+        )
+
+# One measurement at a time on each device, whatever the profile says.
+for name in DEVICES:
+    workflow.register_resource(f"device_{name}", 1)
+
+
+wildcard_constraints:
+    # What artefact names are made of; a looser pattern would let export.parquet pass for a device's measurements.
+    arch="[a-z0-9-]+",
+    format="e[0-9]+m[0-9]+|best",
+    device="|".join(DEVICES),
+    split="train|validation|test",
+
+
+def code(stage):
+    """Version of the code behind a stage: Snakemake does not see edits of imported modules."""
+    return code_version(f"narrowgauge.stages.{stage}")
+
+
+def settings(*sections):
+    """Config sections as a param: a changed value reruns the jobs that use it."""
+    return [section.model_dump(mode="json") for section in sections]
+
+
+def device_slot():
+    """Resources of a measurement: the one slot of its device."""
+    return {
+        f"device_{name}": lambda wildcards, name=name: int(wildcards.device == name)
+        for name in DEVICES
+    }
+
+
+def measuring_threads(wildcards):
+    """A measurement on this machine takes all its cores, so that no other job of this run disturbs it."""
+    return workflow.cores or 1 if DEVICES[wildcards.device].is_local else 1
+
+
+@lru_cache
+def _selection(path, modified):
+    rows = read(
+        Path(path), selected_schema.SCHEMA, columns=["arch", "graph_digest", "selected"]
+    ).rows()
+    return {row["arch"]: row["graph_digest"] for row in rows if row["selected"]}
+
+
+def selection():
+    """Graph digest of every selected architecture, once `select` has decided."""
+    path = checkpoints.select.get().output.selected
+    return _selection(path, os.stat(path).st_mtime_ns)
+
+
+def graph_digest(wildcards):
+    """The network behind a name: training depends on it, not on the code or the file that it came from."""
+    return selection().get(wildcards.arch, "not selected")
+
+
+def for_selected(path, **others):
+    """Input function: a path for every selected architecture, and every combination of ``others``."""
+    return lambda wildcards: expand(str(path), arch=sorted(selection()), **others)

@@ -1,0 +1,33 @@
+# Images and labels, split and measured once.
+
+
+rule data:
+    output:
+        train=LAYOUT.images("train"),
+        validation=LAYOUT.images("validation"),
+    log:
+        LAYOUT.log("data", "training"),
+    conda:
+        "../envs/narrowgauge.yaml"
+    params:
+        code=code("data"),
+        settings=settings(EXPERIMENT.data),
+    shell:
+        "narrowgauge data training --config {CONFIG_FILE:q} > {log:q} 2>&1"
+
+
+# A rule of its own: no training waits for the test images, or is repeated for them.
+rule test_data:
+    input:
+        train=ancient(LAYOUT.images("train")),
+    output:
+        test=LAYOUT.images("test"),
+    log:
+        LAYOUT.log("data", "test"),
+    conda:
+        "../envs/narrowgauge.yaml"
+    params:
+        code=code("data"),
+        settings=settings(EXPERIMENT.data),
+    shell:
+        "narrowgauge data test --config {CONFIG_FILE:q} > {log:q} 2>&1"

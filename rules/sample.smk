@@ -1,0 +1,17 @@
+# Every architecture of the grid: its graph, and what it costs on paper.
+
+
+rule sample:
+    output:
+        candidates=LAYOUT.candidates,
+    log:
+        LAYOUT.log("sample"),
+    conda:
+        "../envs/narrowgauge.yaml"
+    params:
+        code=code("sample"),
+        architectures=EXPERIMENT.arch_names,
+        laws=EXPERIMENT.laws,
+        formats=EXPERIMENT.plain_formats,
+    shell:
+        "narrowgauge sample --config {CONFIG_FILE:q} > {log:q} 2>&1"

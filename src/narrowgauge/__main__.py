@@ -1,0 +1,7 @@
+"""``python -m narrowgauge``."""
+
+import sys
+
+from narrowgauge.cli.main import main
+
+sys.exit(main())

@@ -1,0 +1,1 @@
+"""One module per kind of artefact, each with a constant ``SCHEMA``."""

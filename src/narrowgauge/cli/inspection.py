@@ -1,0 +1,84 @@
+"""Commands that answer a question: what a network costs, what a file is, whether a config is right."""
+
+import argparse
+import json
+from pathlib import Path
+
+from narrowgauge.artefacts.show import as_json, describe_file
+from narrowgauge.config.load import canonical_yaml, load
+from narrowgauge.costs import costs_of
+from narrowgauge.formats.format import parse_format
+from narrowgauge.spaces import build, canonical_name
+
+
+def _describe(options: argparse.Namespace) -> None:
+    laws = load(options.config).laws if options.config else {}
+    described = [_costs(canonical_name(name), laws, options.format) for name in options.arch]
+    if options.json:
+        print(json.dumps(described, indent=2))
+        return
+    for facts in described:
+        print(facts.pop("arch"))
+        for key, value in facts.items():
+            print(f"  {key.replace('_', ' '):24}{_readable(value)}")
+
+
+def _costs(arch: str, laws: dict[str, dict[str, dict[str, object]]], formats: list[str]) -> dict[str, object]:
+    costs = costs_of(build(arch, laws))
+    widths = {parse_format(name).name: parse_format(name).bits for name in formats}
+    return {
+        "arch": arch,
+        "trainable_parameters": costs.trainable_parameters,
+        "stored_parameters": costs.stored_parameters,
+        "macs": costs.macs,
+        "published_params": costs.published_params,
+        "published_flops": costs.published_flops,
+        "weight_bytes": {name: costs.weight_bytes(bits) for name, bits in widths.items()},
+        "peak_activation_bytes": {name: costs.peak_activation_bytes(bits) for name, bits in widths.items()},
+        "operators": dict(costs.operators),
+    }
+
+
+def _readable(value: object) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{key} {_readable(entry)}" for key, entry in value.items())
+    return f"{value:,}" if isinstance(value, int) else str(value)
+
+
+def _show(options: argparse.Namespace) -> None:
+    if options.json:
+        print(json.dumps(as_json(options.file, rows=options.rows), indent=2))
+    else:
+        print(describe_file(options.file, rows=options.rows))
+
+
+def _config(options: argparse.Namespace) -> None:
+    experiment = load(options.config)
+    if options.resolved:
+        print(canonical_yaml(experiment), end="")
+    else:
+        print(
+            f"{options.config} is right: experiment {experiment.experiment}, {len(experiment.arch_names)} "
+            f"architectures x {len(experiment.format_names)} formats x {len(experiment.devices)} devices"
+        )
+
+
+def add_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add these commands to the parser."""
+    describe = commands.add_parser("describe", help="costs of named architectures, without training")
+    describe.add_argument("arch", nargs="+", metavar="ARCH", help="e.g. mobilenetv2-s4-39 or resnet18")
+    describe.add_argument("--format", nargs="+", default=["e8m23", "e5m10"], help="formats to give bytes for")
+    describe.add_argument("--config", type=Path, help="an experiment whose own laws are to be known")
+    describe.add_argument("--json", action="store_true", help="as JSON")
+    describe.set_defaults(command=_describe)
+
+    show = commands.add_parser("show", help="what an artefact is, where it comes from, its first rows")
+    show.add_argument("file", type=Path, help="a .parquet file that narrowgauge wrote")
+    show.add_argument("--rows", type=int, default=5, help="rows to print (default 5)")
+    show.add_argument("--json", action="store_true", help="as JSON")
+    show.set_defaults(command=_show)
+
+    config = commands.add_parser("config", help="check an experiment config")
+    config.add_argument("config", type=Path, nargs="?", default=Path("config.yaml"), help="default config.yaml")
+    config.add_argument("--resolved", action="store_true", help="print it with all defaults filled in")
+    config.set_defaults(command=_config)

@@ -1,0 +1,1 @@
+"""What people read: the summary of an experiment as tables and figures."""

@@ -1,0 +1,130 @@
+"""The figures of an experiment, drawn from its summary, its format sweeps and its training histories."""
+
+from collections.abc import Mapping, Sequence
+
+import matplotlib as mpl
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from narrowgauge.report.pareto import front
+
+# Okabe & Ito's palette, which colour-blind readers can tell apart: jfly.uni-koeln.de/color.
+PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#F0E442", "#000000")
+MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
+
+# Text stays text in the SVG, and equal data give equal files.
+STYLE = {
+    "svg.fonttype": "none",
+    "svg.hashsalt": "narrowgauge",
+    "axes.grid": True,
+    "grid.alpha": 0.3,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "legend.frameon": False,
+    "font.size": 9,
+}
+
+
+def pareto(
+    summary: pd.DataFrame, cost: str, label: str, limits: Mapping[str, float], panels: Sequence[str] = ("",)
+) -> Figure:
+    """Test accuracy over a cost on a logarithmic axis: a colour and a front for each format, limits dashed.
+
+    Args:
+        summary: rows of the summary artefact.
+        cost: the column on the horizontal axis.
+        label: what that axis says, with its unit.
+        limits: vertical lines, name -> value on the horizontal axis.
+        panels: one panel per device, or a single one for all.
+    """
+    with mpl.rc_context(STYLE):
+        figure, axes = _panels(len(panels))
+        for axis, device in zip(axes, panels, strict=True):
+            rows = summary[summary["device"] == device] if device else summary
+            _draw_fronts(axis, rows, cost)
+            for name, value in limits.items():
+                axis.axvline(value, color="0.3", linestyle="--", linewidth=1)
+                axis.annotate(f" {name}", (value, 0.01), xycoords=("data", "axes fraction"), rotation=90, color="0.3")
+            axis.set(xscale="log", xlabel=label, ylabel="test accuracy, %", title=device or None)
+        if axes[0].get_legend_handles_labels()[0]:
+            axes[0].legend(title="format")
+        return figure
+
+
+def _draw_fronts(axis: Axes, rows: pd.DataFrame, cost: str) -> None:
+    for position, (name, group) in enumerate(rows.groupby("format", sort=True)):
+        points = group.dropna(subset=[cost, "test_accuracy"]).drop_duplicates(["arch", cost])
+        colour, marker = PALETTE[position % len(PALETTE)], MARKERS[position % len(MARKERS)]
+        accuracy = 100 * points["test_accuracy"]
+        axis.scatter(points[cost], accuracy, s=26, color=colour, marker=marker, label=name, alpha=0.75, linewidths=0)
+        best = points.iloc[front(points[cost], points["test_accuracy"])]
+        axis.step(best[cost], 100 * best["test_accuracy"], where="post", color=colour, linewidth=1.2)
+
+
+def training_curves(training: pd.DataFrame) -> Figure:
+    """Validation accuracy over epochs, a line per architecture, a colour per space."""
+    with mpl.rc_context(STYLE):
+        figure, (axis,) = _panels(1)
+        for position, (space, rows) in enumerate(training.groupby("space", sort=True)):
+            for number, (_, curve) in enumerate(rows.groupby("arch", sort=True)):
+                axis.plot(
+                    curve["epoch"],
+                    100 * curve["validation_accuracy"],
+                    color=PALETTE[position % len(PALETTE)],
+                    linewidth=1,
+                    alpha=0.8,
+                    label=space if number == 0 else None,
+                )
+        axis.set(xlabel="epoch", ylabel="validation accuracy, %")
+        axis.legend(title="space")
+        return figure
+
+
+def format_heat_map(formats: pd.DataFrame) -> Figure:
+    """Mean validation accuracy over exponent and mantissa bits: all models, then each space; grey: not swept."""
+    with mpl.rc_context(STYLE):
+        groups = [("all models", formats), *((str(name), rows) for name, rows in formats.groupby("space"))]
+        figure, axes = _panels(len(groups), width=4.6, height=2.6, columns=2)
+        low, high = _colour_range(formats)
+        for axis, (title, rows) in zip(axes, groups, strict=True):
+            grid = np.full((8, 23), np.nan)
+            means = rows.groupby(["exponent_bits", "mantissa_bits"])["validation_accuracy"].mean()
+            for (exponent, mantissa), accuracy in means.items():  # type: ignore[misc]
+                grid[exponent - 1, mantissa - 1] = 100 * accuracy
+            axis.set_facecolor("0.88")
+            image = axis.imshow(
+                grid,
+                origin="lower",
+                aspect="auto",
+                extent=(0.5, 23.5, 0.5, 8.5),
+                vmin=low,
+                vmax=high,
+                cmap="viridis",
+            )
+            axis.set(
+                xlabel="mantissa bits",
+                ylabel="exponent bits",
+                title=f"{title} ({rows['arch'].nunique()})",
+                xticks=range(1, 24, 2),
+                yticks=range(1, 9),
+            )
+            axis.grid(visible=False)
+        figure.colorbar(image, ax=list(axes), label="validation accuracy, %", shrink=0.8)
+        return figure
+
+
+def _colour_range(formats: pd.DataFrame) -> tuple[float, float]:
+    accuracy = 100 * formats["validation_accuracy"].dropna()
+    return (float(accuracy.min()), float(accuracy.max())) if len(accuracy) else (0.0, 100.0)
+
+
+def _panels(count: int, width: float = 5.5, height: float = 3.8, columns: int = 3) -> tuple[Figure, Sequence[Axes]]:
+    columns = min(count, columns)
+    rows = -(-count // columns)
+    figure = Figure(figsize=(width * columns, height * rows), layout="constrained")
+    axes = figure.subplots(rows, columns, squeeze=False).ravel()
+    for unused in axes[count:]:
+        unused.remove()
+    return figure, axes[:count]

@@ -1,0 +1,111 @@
+"""Snakemake's progress as narrowgauge's users want it: stage, how many of how many, time left.
+
+A logger plugin, found by Snakemake through its name: ``snakemake --logger narrowgauge``. One line per finished
+job; errors and warnings in full; the rest of Snakemake's log is in ``.snakemake/log``.
+"""
+
+import sys
+import time
+from collections import Counter, defaultdict
+from logging import WARNING, LogRecord
+
+from snakemake_interface_logger_plugins.base import LogHandlerBase
+from snakemake_interface_logger_plugins.common import LogEvent
+
+
+class LogHandler(LogHandlerBase):
+    """Prints to standard error."""
+
+    def __post_init__(self) -> None:
+        """Start with an empty plan."""
+        self._planned: Counter[str] = Counter()
+        self._finished: Counter[str] = Counter()
+        self._seconds: defaultdict[str, list[float]] = defaultdict(list)
+        self._running: dict[int, tuple[str, str, float]] = {}
+        self._latest: list[str] = []
+        self._began = time.monotonic()
+
+    writes_to_stream = True
+    writes_to_file = False
+    has_filter = True
+    has_formatter = True
+    needs_rulegraph = False
+
+    def emit(self, record: LogRecord) -> None:
+        """Turn one of Snakemake's events into at most a line or two."""
+        event = getattr(record, "event", None)
+        if event == LogEvent.RUN_INFO:
+            self._plan(record)
+        elif event == LogEvent.JOB_INFO:
+            self._job(record)
+        elif event == LogEvent.JOB_FINISHED:
+            self._finish(record)
+        elif event == LogEvent.PROGRESS:
+            self._progress(record)
+        elif event in (LogEvent.JOB_ERROR, LogEvent.GROUP_ERROR):
+            self._error(record)
+        elif record.levelno >= WARNING:
+            self._print(record.getMessage())
+
+    def _plan(self, record: LogRecord) -> None:
+        # Counts per rule; `all` and `total` are not stages.
+        stats = record.stats  # type: ignore[attr-defined]
+        self._planned = self._finished + Counter(
+            {rule: int(count) for rule, count in stats.items() if rule not in ("all", "total")}
+        )
+
+    def _job(self, record: LogRecord) -> None:
+        subject = " ".join(record.wildcards.values())  # type: ignore[attr-defined]
+        stage: str = record.rule_name  # type: ignore[attr-defined]
+        self._running[record.jobid] = (stage, subject, time.monotonic())  # type: ignore[attr-defined]
+        if self.common_settings.dryrun and stage != "all":
+            self._print(f"would run  {stage:10} {subject}")
+
+    def _finish(self, record: LogRecord) -> None:
+        stage, subject, since = self._running.pop(record.job_id, ("", "", 0.0))  # type: ignore[attr-defined]
+        if stage and stage != "all":
+            self._finished[stage] += 1
+            self._seconds[stage].append(time.monotonic() - since)
+            of = f" of {self._planned[stage]}" if self._planned[stage] >= self._finished[stage] else ""
+            self._latest.append(f"{stage:10} {self._finished[stage]}{of}  {subject}")
+
+    def _progress(self, record: LogRecord) -> None:
+        done, total = record.done, record.total  # type: ignore[attr-defined]
+        left = self._time_left()
+        for line in self._latest:
+            self._print(f"[{done:>{len(str(total))}}/{total}]  {line:62}{left}".rstrip())
+        self._latest.clear()
+
+    def _time_left(self) -> str:
+        """Estimate from the stages that have finished jobs; nothing while a planned stage has none."""
+        waiting = self._planned - self._finished
+        if not waiting or any(stage not in self._seconds for stage in waiting):
+            return ""
+        work = sum(sum(self._seconds[s]) / len(self._seconds[s]) * count for s, count in waiting.items())
+        busy = sum(sum(times) for times in self._seconds.values()) / (time.monotonic() - self._began)
+        return f"about {_duration(work / max(busy, 1.0))} left"
+
+    def _error(self, record: LogRecord) -> None:
+        rule = getattr(record, "rule_name", None) or getattr(record, "name", "")
+        self._print(f"FAILED     {rule}")
+        for log in getattr(record, "log", None) or []:
+            self._print(f"           its log: {log}")
+            self._print(_tail(log))
+
+    @staticmethod
+    def _print(text: str) -> None:
+        print(text, file=sys.stderr, flush=True)
+
+
+def _tail(path: str, lines: int = 15) -> str:
+    try:
+        with open(path, encoding="utf-8", errors="replace") as file:  # noqa: PTH123
+            text = file.read().splitlines()[-lines:]
+    except OSError:
+        return ""
+    return "\n".join(f"           | {line}" for line in text)
+
+
+def _duration(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest:02} s" if minutes else f"{rest} s"

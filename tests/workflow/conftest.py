@@ -1,0 +1,103 @@
+"""Real runs of the workflow: a copy of the checkout in a temporary folder, a small experiment, Snakemake itself."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).resolve().parents[2]
+
+# Two tiny networks, two formats: everything the default experiment does, in a fraction of the time.
+EXPERIMENT = {
+    "experiment": "small",
+    "data": {"name": "digits"},
+    "architectures": ["probenet-s-s2-1", "mobilenetv2-s6-3", "resnext-s3-4"],
+    "formats": ["e8m23", "e4m3", "best"],
+    "devices": ["local"],
+    "calibration": {"enabled": False},
+    "limits": {"parameters": 10_000},
+    "training": {"epochs": 1},
+    "benchmark": {"samples": 5, "min_seconds": 0, "warmup_seconds": 0, "images": 10},
+}
+
+
+class Workflow:
+    """A checkout in a folder of its own, with one experiment."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.results = folder / "results" / "small"
+
+    def snakemake(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+        """Run Snakemake here; ``check`` fails the test with its output if it fails."""
+        environment = {key: value for key, value in os.environ.items() if not key.startswith("SNAKEMAKE")}
+        result = subprocess.run(
+            [sys.executable, "-m", "snakemake", "--cores", "2", *arguments],
+            cwd=self.folder,
+            env=environment | {"PYTHONPATH": str(self.folder / "src")},
+            capture_output=True,
+            text=True,
+            timeout=600,
+        )
+        if check and result.returncode:
+            logs = "\n".join(f"{log}:\n{log.read_text()}" for log in self.results.glob("logs/**/*.log"))
+            pytest.fail(f"snakemake {arguments} ended with {result.returncode}\n{result.stderr}\n{logs}")
+        return result
+
+    def planned(self, *arguments: str) -> Counter[str]:
+        """Jobs per rule that a run would start now, without `all`."""
+        output = self.snakemake("--dry-run", *arguments)
+        table = re.findall(r"^(\w+) +(\d+)$", output.stdout + output.stderr, flags=re.MULTILINE)
+        return Counter({rule: int(count) for rule, count in table if rule not in ("all", "total")})
+
+    def configure(self, **changes: object) -> None:
+        """Write the config, with top-level keys changed."""
+        (self.folder / "config.yaml").write_text(yaml.safe_dump(EXPERIMENT | changes))
+
+    def source(self, module: str) -> Path:
+        """A source file of this checkout."""
+        return self.folder / "src" / "narrowgauge" / module
+
+    def modified(self) -> dict[str, int]:
+        """Time of the last change of every artefact."""
+        return {
+            str(path.relative_to(self.results)): path.stat().st_mtime_ns for path in self.results.glob("**/*.parquet")
+        }
+
+
+def _checkout(folder: Path) -> Workflow:
+    folder.mkdir(parents=True)
+    shutil.copy(ROOT / "Snakefile", folder)
+    for name in ("rules", "envs", "docs", "src"):
+        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__", "*.egg-info"))
+    workflow = Workflow(folder)
+    workflow.configure()
+    return workflow
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Workflow:
+    """A checkout in which nothing has run yet."""
+    return _checkout(tmp_path / "checkout")
+
+
+@pytest.fixture(scope="session")
+def finished_once(tmp_path_factory: pytest.TempPathFactory) -> Workflow:
+    """A checkout in which the small experiment has run to its end. Not to be changed."""
+    workflow = _checkout(tmp_path_factory.mktemp("workflow") / "checkout")
+    workflow.snakemake()
+    return workflow
+
+
+@pytest.fixture
+def finished(finished_once: Workflow, tmp_path: Path) -> Callable[[], Workflow] | Workflow:
+    """A copy of the finished checkout, times of files included."""
+    shutil.copytree(finished_once.folder, tmp_path / "checkout", symlinks=True)
+    return Workflow(tmp_path / "checkout")

@@ -1,0 +1,121 @@
+"""What runs again after a change, and what does not."""
+
+import json
+
+import pandas as pd
+import pytest
+
+
+def test_the_run_ends_with_a_summary_of_every_model_format_and_device(finished_once):
+    summary = pd.read_parquet(finished_once.results / "summary.parquet")
+    selected = pd.read_parquet(finished_once.results / "selected.parquet")
+    expected = {(a, f, "local") for a in selected.query("selected").arch for f in ("e8m23", "e4m3", "best")}
+    assert set(summary[["arch", "format", "device"]].itertuples(index=False, name=None)) == expected
+    assert len(expected) == 3 * 3
+    assert (summary.status == "ok").all()
+    assert summary.test_accuracy.between(0, 1).all()
+    assert (summary.median_ms > 0).all()
+
+
+def test_a_second_run_does_nothing(finished):
+    assert not finished.planned()
+    before = finished.modified()
+    finished.snakemake()
+    assert finished.modified() == before
+
+
+def test_a_deleted_sweep_rebuilds_what_depends_on_it_and_nothing_else(finished):
+    (finished.results / "models/probenet-s-s2-1/formats.parquet").unlink()
+    # The best format is asked of the sweep, so its export and benchmark follow; the listed formats do not.
+    assert finished.planned() == {"sweep": 1, "export": 1, "benchmark": 1, "aggregate": 1, "figures": 1}
+
+
+def test_a_deleted_measurement_is_measured_again(finished):
+    (finished.results / "models/probenet-s-s2-1/e4m3/local.parquet").unlink()
+    assert finished.planned() == {"benchmark": 1, "aggregate": 1, "figures": 1}
+
+
+@pytest.mark.parametrize("damage", ["cut", "emptied", "overwritten", "flipped"])
+def test_a_broken_artefact_is_set_aside_and_rebuilt(finished, damage):
+    path = finished.results / "models/probenet-s-s2-1/e4m3/export.parquet"
+    data = path.read_bytes()
+    middle = len(data) // 2
+    path.write_bytes(
+        {
+            "cut": data[:middle],
+            "emptied": b"",
+            "overwritten": b"not parquet" * 40,
+            "flipped": data[:middle] + bytes([data[middle] ^ 0xFF]) + data[middle + 1 :],
+        }[damage]
+    )
+    before = finished.modified()
+    result = finished.snakemake()
+    assert "export.parquet" in result.stderr
+    assert pd.read_parquet(path).arch.item() == "probenet-s-s2-1"
+    changed = {name for name, time in finished.modified().items() if before.get(name) != time}
+    assert changed == {
+        "models/probenet-s-s2-1/e4m3/export.parquet",
+        "models/probenet-s-s2-1/e4m3/local.parquet",
+        "summary.parquet",
+        "formats.parquet",
+        "training.parquet",
+    }
+
+
+def test_an_added_architecture_touches_no_other(finished):
+    finished.configure(architectures=["probenet-s-s2-1", "mobilenetv2-s6-3", "resnext-s3-4", "probenet-s-s2-2"])
+    before = finished.modified()
+    finished.snakemake()
+    changed = {name for name, time in finished.modified().items() if before.get(name) != time}
+    assert {name.split("/")[1] for name in changed if name.startswith("models/")} == {"probenet-s-s2-2"}
+    assert not any(name.startswith("data/") for name in changed)
+    assert "probenet-s-s2-2" in set(pd.read_parquet(finished.results / "summary.parquet").arch)
+
+
+def test_a_changed_training_setting_retrains(finished):
+    finished.configure(training={"epochs": 2})
+    assert finished.planned()["train"] == 3
+
+
+def test_a_changed_limit_asks_select_again_and_retrains_nobody(finished):
+    finished.configure(limits={"parameters": 9_000})
+    assert set(finished.planned()) == {"select", "aggregate", "figures"}
+    before = finished.modified()
+    finished.snakemake()
+    changed = {name for name, time in finished.modified().items() if before[name] != time}
+    assert not any(name.startswith("models/") for name in changed)
+
+
+def edit(path, find, replace):
+    text = path.read_text()
+    assert find in text, f"{find!r} is not in {path}"
+    path.write_text(text.replace(find, replace, 1))
+
+
+def test_an_edit_of_the_trainer_retrains(finished):
+    source = finished.source("training/loop.py")
+    source.write_text(source.read_text() + "\nEDITED = True\n")
+    assert finished.planned()["train"] == 3
+
+
+def test_an_edit_of_a_plot_redraws_and_nothing_else(finished):
+    edit(finished.source("report/figures.py"), '"validation accuracy, %"', '"accuracy on validation images, %"')
+    assert finished.planned() == {"figures": 1}
+
+
+def test_an_edit_of_a_comment_or_docstring_reruns_nothing(finished):
+    for source in finished.source("").glob("**/*.py"):
+        text = source.read_text()
+        head, quotes, rest = text.partition('"""')
+        source.write_text(f"# A new comment.\n{head}{quotes}An edited docstring. {rest}")
+    assert not finished.planned()
+
+
+def test_artefacts_say_where_they_come_from(finished_once):
+    from pyarrow.parquet import read_schema
+
+    header = read_schema(finished_once.results / "models/probenet-s-s2-1/weights.parquet").metadata[b"narrowgauge"]
+    provenance = json.loads(header)["provenance"]
+    assert provenance["stage"] == "train"
+    assert provenance["code_version"]
+    assert {"train", "validation", "candidates"} <= set(provenance["inputs"])
