@@ -13,9 +13,10 @@ SNAKEMAKE = PATH="$(abspath $(BIN)):$$PATH" $(BIN)/snakemake --cores $(CORES) --
 run: $(VENV)/run.stamp
 	@$(SNAKEMAKE) --logger narrowgauge
 	@$(MAKE) --no-print-directory report
+	@$(BIN)/narrowgauge results --config $(CONFIG)
 
 report: $(VENV)/run.stamp
-	@$(SNAKEMAKE) --logger narrowgauge --report "$$($(BIN)/narrowgauge config $(CONFIG) --report-path)"
+	@$(SNAKEMAKE) --logger narrowgauge --report "$$($(BIN)/narrowgauge results --config $(CONFIG) --report-path)"
 
 test: $(VENV)/test.stamp
 	$(BIN)/python -m pytest $(PYTEST_ARGS)

@@ -34,4 +34,4 @@ rule all:
 
 
 onsuccess:
-    print(closing_words())
+    print(f"Done: {LAYOUT.table('summary.md')} (`narrowgauge results` shows the best of it)")

@@ -87,6 +87,17 @@ def selection():
     return _selection(path, os.stat(path).st_mtime_ns)
 
 
+def model_files(archs):
+    """What each stage makes for the given architectures, a file per job."""
+    pairs = [(arch, format) for arch in archs for format in EXPERIMENT.format_names]
+    return {
+        "train": [LAYOUT.weights(arch) for arch in archs],
+        "sweep": [LAYOUT.formats(arch) for arch in archs],
+        "export": [LAYOUT.export(*pair) for pair in pairs],
+        "benchmark": [LAYOUT.measurements(*pair, device) for pair in pairs for device in DEVICES],
+    }
+
+
 def graph_digest(wildcards):
     """The network behind a name: training depends on it, not on the code or the file that it came from."""
     return selection().get(wildcards.arch, "not selected")

@@ -7,6 +7,7 @@ job; errors and warnings in full; the rest of Snakemake's log is in ``.snakemake
 import sys
 import time
 from collections import Counter, defaultdict
+from collections.abc import Mapping
 from logging import WARNING, LogRecord
 
 from snakemake_interface_logger_plugins.base import LogHandlerBase
@@ -35,7 +36,12 @@ class LogHandler(LogHandlerBase):
         """Turn one of Snakemake's events into at most a line or two."""
         event = getattr(record, "event", None)
         if event == LogEvent.RUN_INFO:
-            self._plan(record)
+            # Counts per rule; `all` and `total` are not stages.
+            stats = record.stats  # type: ignore[attr-defined]
+            self._plan({rule: int(count) for rule, count in stats.items() if rule not in ("all", "total")})
+        elif hasattr(record, "plan"):
+            self._plan(record.plan)
+            self._print(record.getMessage())
         elif event == LogEvent.JOB_INFO:
             self._job(record)
         elif event == LogEvent.JOB_FINISHED:
@@ -47,12 +53,9 @@ class LogHandler(LogHandlerBase):
         elif record.levelno >= WARNING:
             self._print(record.getMessage())
 
-    def _plan(self, record: LogRecord) -> None:
-        # Counts per rule; `all` and `total` are not stages.
-        stats = record.stats  # type: ignore[attr-defined]
-        self._planned = self._finished + Counter(
-            {rule: int(count) for rule, count in stats.items() if rule not in ("all", "total")}
-        )
+    def _plan(self, jobs: Mapping[str, int]) -> None:
+        for stage, count in jobs.items():
+            self._planned[stage] = self._finished[stage] + count
 
     def _job(self, record: LogRecord) -> None:
         subject = " ".join(record.wildcards.values())  # type: ignore[attr-defined]

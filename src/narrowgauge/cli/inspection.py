@@ -8,6 +8,7 @@ from narrowgauge.artefacts.show import as_json, describe_file
 from narrowgauge.config.load import canonical_yaml, load
 from narrowgauge.costs import costs_of
 from narrowgauge.formats.format import parse_format
+from narrowgauge.layout import Layout
 from narrowgauge.spaces import build, canonical_name
 
 
@@ -63,6 +64,25 @@ def _config(options: argparse.Namespace) -> None:
         )
 
 
+def _results(options: argparse.Namespace) -> None:
+    layout = Layout(load(options.config).root)
+    if options.report_path:
+        print(layout.report)
+        return
+    from narrowgauge.artefacts.files import read
+    from narrowgauge.artefacts.schemas import summary
+    from narrowgauge.report.tables import best_models
+
+    answer = read(layout.summary, summary.SCHEMA)
+    print(f"{answer.attributes['experiment']}: the best models on {answer.attributes['data']}, by weight bytes\n")
+    print(best_models(answer.frame()).to_string(index=False))
+    print()
+    files = {"Summary table": layout.table("summary.md"), "Figure": layout.figure("pareto_weights.svg")}
+    for name, path in (files | {"Report": layout.report}).items():
+        if path.exists():
+            print(f"{name + ':':15}{path}")
+
+
 def add_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """Add these commands to the parser."""
     describe = commands.add_parser("describe", help="costs of named architectures, without training")
@@ -77,6 +97,11 @@ def add_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
     show.add_argument("--rows", type=int, default=5, help="rows to print (default 5)")
     show.add_argument("--json", action="store_true", help="as JSON")
     show.set_defaults(command=_show)
+
+    results = commands.add_parser("results", help="the best models of an experiment, and where its files are")
+    results.add_argument("--config", type=Path, default=Path("config.yaml"), help="default config.yaml")
+    results.add_argument("--report-path", action="store_true", help="print only where the report belongs")
+    results.set_defaults(command=_results)
 
     config = commands.add_parser("config", help="check an experiment config")
     config.add_argument("config", type=Path, nargs="?", default=Path("config.yaml"), help="default config.yaml")

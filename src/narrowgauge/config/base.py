@@ -1,9 +1,38 @@
 """What every section of the config has in common."""
 
-from pydantic import BaseModel, ConfigDict
+from typing import Any, get_args
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationInfo, field_validator, model_validator
+from pydantic_core import PydanticCustomError
 
 
 class Section(BaseModel):
-    """A part of the config: its fields are the keys, their defaults, their limits and, as docstrings, their docs."""
+    """A part of the config: its fields are the keys, their defaults, their limits and, as docstrings, their docs.
 
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+    A validator that refuses a value raises ``ValueError`` with what is allowed in its place, and nothing else.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True, allow_inf_nan=False)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_nothing(cls, section: Any) -> Any:
+        # A section whose keys are all commented out.
+        return {} if section is None else section
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _no_truth_value_as_number(cls, value: Any, info: ValidationInfo) -> Any:
+        # YAML 1.1 reads yes, no, on and off as truth values, and pydantic would read those as 1 and 0.
+        annotation = cls.model_fields[info.field_name or ""].annotation
+        if isinstance(value, bool) and annotation is not bool and bool not in get_args(annotation):
+            raise PydanticCustomError("truth_value", "a truth value is no number")
+        return value
+
+
+def one_or_many(entry: Any) -> BeforeValidator:
+    """For a list of ``entry`` that also takes a single one: ``threads: 1`` stands for ``threads: [1]``."""
+    return BeforeValidator(
+        lambda value: value if isinstance(value, list | tuple) else [value],
+        json_schema_input_type=entry | list[entry],
+    )

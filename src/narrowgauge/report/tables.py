@@ -4,6 +4,8 @@ import html
 
 import pandas as pd
 
+from narrowgauge.report.pareto import front
+
 # Column of the summary -> heading, factor, number format.
 _READABLE: dict[str, tuple[str, float, str]] = {
     "arch": ("architecture", 1, ""),
@@ -35,6 +37,13 @@ def readable(summary: pd.DataFrame) -> pd.DataFrame:
         for column, (heading, factor, number) in _READABLE.items()
     }
     return pd.DataFrame(columns)
+
+
+def best_models(summary: pd.DataFrame) -> pd.DataFrame:
+    """The Pareto front of test accuracy over weight bytes, readable, by rising bytes."""
+    rows = summary.drop_duplicates(["arch", "resolved_format"]).reset_index(drop=True)
+    chosen = rows.iloc[front(rows["weight_bytes"].astype(float), rows["test_accuracy"].astype(float))]
+    return readable(chosen)[["architecture", "stands for", "weights, KiB", "test, %", "median, ms"]].iloc[::-1]
 
 
 def _text(value: object, factor: float, number: str) -> str:

@@ -1,0 +1,192 @@
+"""The one writer and the one reader of artefacts."""
+
+import json
+import os
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from narrowgauge.artefacts.atomic import replacing
+from narrowgauge.artefacts.content_hash import canonical_json, content_hash
+from narrowgauge.artefacts.provenance import Provenance, tool_versions, written_here
+from narrowgauge.artefacts.schema import Schema
+from narrowgauge.errors import NarrowgaugeError
+
+HEADER = b"narrowgauge"
+# Few rows a group, so that one model's row can be read out of a large file; page checksums guard such partial reads.
+_ROWS_PER_GROUP = 1024
+
+
+@dataclass(frozen=True)
+class Artefact:
+    """An artefact that was read."""
+
+    path: Path
+    schema: Schema
+    table: pa.Table
+    attributes: dict[str, Any]
+    provenance: Provenance
+    content_hash: str
+
+    def frame(self) -> pd.DataFrame:
+        """The table for pandas."""
+        return self.table.to_pandas()
+
+    def rows(self) -> list[dict[str, Any]]:
+        """The table as one dict per row."""
+        return self.table.to_pylist()
+
+
+def write(
+    path: Path,
+    schema: Schema,
+    rows: pa.Table | Iterable[Mapping[str, Any]],
+    provenance: Provenance,
+    attributes: Mapping[str, Any] | None = None,
+) -> str:
+    """Write an artefact, whole or not at all.
+
+    Args:
+        path: the file; its folder is made if need be.
+        schema: what the rows must look like.
+        rows: a table or one mapping per row, in any order.
+        provenance: where they come from.
+        attributes: values for exactly the schema's attributes, fit for JSON.
+
+    Returns:
+        The content hash.
+
+    Raises:
+        ValueError: the rows or attributes do not fit the schema.
+        OSError: the disk is full, say; an older file of that name is still there.
+    """
+    values = json.loads(canonical_json(attributes or {}))
+    if values.keys() != schema.attributes.keys():
+        raise ValueError(f"{schema.kind} has the attributes {list(schema.attributes)}, not {list(values)}")
+    table = _conforming(schema, rows)
+    digest = content_hash(schema, table, values)
+    moment = time.time_ns()
+    header = {
+        "kind": schema.kind,
+        "version": schema.version,
+        "content_hash": digest,
+        "attributes": values,
+        "provenance": asdict(provenance),
+        "tools": tool_versions(),
+        **written_here(moment),
+    }
+    metadata = {HEADER: json.dumps(header).encode()}
+    with replacing(path) as temporary:
+        pq.write_table(
+            table.replace_schema_metadata(metadata),
+            temporary,
+            row_group_size=_ROWS_PER_GROUP,
+            compression="zstd",
+            write_page_checksum=True,
+        )
+        # The time in the header is the file's own: whoever changes it later gives it another (see check.py).
+        os.utime(temporary, ns=(moment, moment))
+    return digest
+
+
+def read(
+    path: Path, schema: Schema, columns: Sequence[str] | None = None, where: pc.Expression | None = None
+) -> Artefact:
+    """Read an artefact, or a part of it, and check what is read.
+
+    A whole file is checked against its content hash, a part of it by the checksums of its pages.
+
+    Args:
+        path: the file.
+        schema: what is expected.
+        columns: only these columns.
+        where: only these rows.
+
+    Raises:
+        NarrowgaugeError: the file is missing, broken, of another kind or of another version.
+    """
+    header = read_header(path)
+    if header["kind"] != schema.kind:
+        raise NarrowgaugeError(f"{path} holds {header['kind']}, where {schema.kind} are expected")
+    if header["version"] != schema.version:
+        raise NarrowgaugeError(
+            f"{path} was written in version {header['version']} of its schema, this is version {schema.version}: "
+            "delete it and run snakemake again"
+        )
+    try:
+        table = pq.read_table(
+            path,
+            columns=None if columns is None else list(columns),
+            filters=where,
+            page_checksum_verification=True,
+            partitioning=None,
+        )
+    except (pa.ArrowException, OSError, ValueError) as error:
+        raise _broken(path, f"cannot be read: {_first_line(error)}") from error
+    _check_columns(path, schema, table, columns)
+    table = table.replace_schema_metadata(None)
+    if columns is None and where is None and content_hash(schema, table, header["attributes"]) != header["content_hash"]:
+        raise _broken(path, "its content is not what was written (the content hash differs)")
+    return Artefact(
+        path, schema, table, header["attributes"], Provenance(**header["provenance"]), header["content_hash"]
+    )
+
+
+def read_header(path: Path) -> dict[str, Any]:
+    """What an artefact says of itself, without its rows; NarrowgaugeError if the file is none."""
+    try:
+        metadata = pq.read_schema(path).metadata or {}
+    except FileNotFoundError as error:
+        raise NarrowgaugeError(f"{path} is missing: run snakemake, or the stage that makes it") from error
+    except (pa.ArrowException, OSError, ValueError) as error:
+        raise _broken(path, f"is no whole Parquet file: {_first_line(error)}") from error
+    if HEADER not in metadata:
+        raise NarrowgaugeError(f"{path} is a Parquet file, but no artefact of narrowgauge (no such metadata)")
+    try:
+        header: dict[str, Any] = json.loads(metadata[HEADER])
+        header["kind"], header["version"], header["content_hash"], header["attributes"], header["provenance"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise _broken(path, "its metadata cannot be read") from error
+    return header
+
+
+def _conforming(schema: Schema, rows: pa.Table | Iterable[Mapping[str, Any]]) -> pa.Table:
+    """The rows as a table of exactly this schema, sorted; ValueError if that is not what they are."""
+    if not isinstance(rows, pa.Table):
+        listed = list(rows)
+        names = {column.name for column in schema.columns}
+        for row in listed:
+            if row.keys() != names:
+                raise ValueError(f"a row of {schema.kind} has missing or unknown columns: {row.keys() ^ names}")
+        rows = pa.Table.from_pylist(listed, schema.arrow)
+    table = rows.select(schema.arrow.names).cast(schema.arrow)
+    for column in schema.columns:
+        if not column.nullable and table.column(column.name).null_count:
+            raise ValueError(f"column {column.name} of {schema.kind} has no value in some rows")
+    table = table.sort_by([(name, "ascending") for name in schema.sort_by])
+    keys = table.select(list(schema.sort_by))
+    if keys.group_by(list(schema.sort_by)).aggregate([]).num_rows != table.num_rows:
+        raise ValueError(f"two rows of {schema.kind} have the same {', '.join(schema.sort_by)}")
+    return table.combine_chunks()
+
+
+def _check_columns(path: Path, schema: Schema, table: pa.Table, columns: Sequence[str] | None) -> None:
+    names = schema.arrow.names if columns is None else list(columns)
+    expected = pa.schema([schema.arrow.field(name) for name in names])
+    if not table.schema.equals(expected):
+        raise _broken(path, f"its columns are {table.schema.names}, not {names}, or of other types")
+
+
+def _broken(path: Path, reason: str) -> NarrowgaugeError:
+    return NarrowgaugeError(f"{path} is broken: {reason}; run snakemake again to have it made anew, or delete it")
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).splitlines()[0] if str(error) else type(error).__name__

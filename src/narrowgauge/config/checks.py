@@ -1,0 +1,107 @@
+"""What no section of the config can know alone: names that another section, or a space, must have."""
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+
+from narrowgauge.config.grid import ArchitectureEntry, names_of
+from narrowgauge.config.model import Experiment
+from narrowgauge.config.problems import Problem, nearest, shown
+
+
+class Parts:
+    """Those parts of a config that are right in themselves, so that all problems can be told at once."""
+
+    def __init__(self, raw: Mapping[Any, Any]) -> None:
+        """Args: raw: the config as read."""
+        self._raw = raw
+
+    def value(self, key: str) -> Any:
+        """The value of a top-level key, its default if it is not given, None if it is wrong."""
+        field = Experiment.model_fields[key]
+        if key not in self._raw:
+            return field.get_default()
+        return _validated(TypeAdapter(field.rebuild_annotation()), self._raw[key])
+
+    def entries(self, key: str, kind: Any) -> Iterator[tuple[str, Any]]:
+        """Key path and value of every entry of a list that is right."""
+        listed, adapter = self._raw.get(key), TypeAdapter(kind)
+        for index, entry in enumerate(listed if isinstance(listed, list | tuple) else ()):
+            valid = _validated(adapter, entry)
+            if valid is not None:
+                yield f"{key}[{index}]", valid
+
+
+def _validated(adapter: TypeAdapter[Any], value: Any) -> Any:
+    try:
+        return adapter.validate_python(value)
+    except ValidationError:
+        return None
+
+
+def cross_problems(raw: Mapping[Any, Any]) -> list[Problem]:
+    """Problems between sections, in those that are right in themselves."""
+    parts = Parts(raw)
+    return [problem for check in _CHECKS for problem in check(parts)]
+
+
+def _laws_are_laws(parts: Parts) -> Iterator[Problem]:
+    yield from ()
+
+
+def _architectures_exist(parts: Parts) -> Iterator[Problem]:
+    yield from ()
+
+
+def _excluded_are_in_the_grid(parts: Parts) -> Iterator[Problem]:
+    grid, excluded = parts.value("architectures"), parts.value("exclude")
+    if grid is None or excluded is None:
+        return
+    names = {name for entry in grid for name in names_of(entry)}
+    for index, name in enumerate(excluded):
+        if name not in names:
+            yield Problem(f"exclude[{index}]", shown(name), f"an architecture of the grid{nearest(name, names)}")
+
+
+def _devices_are_told_apart(parts: Parts) -> Iterator[Problem]:
+    devices = parts.value("devices") or ()
+    for name, times in Counter(device.name for device in devices).items():
+        if times > 1:
+            yield Problem("devices", f"{shown(name)} {times} times", "each name once")
+
+
+def _limited_devices_are_listed(parts: Parts) -> Iterator[Problem]:
+    limits, devices = parts.value("limits"), parts.value("devices")
+    if limits is None or devices is None or not isinstance(limits.latency_ms, dict):
+        return
+    names = [device.name for device in devices]
+    for name in limits.latency_ms:
+        if name not in names:
+            allowed = f"a device listed under devices: {', '.join(names)}{nearest(name, names)}"
+            yield Problem(f"limits.latency_ms.{name}", "unknown device", allowed)
+
+
+def _latency_is_predicted_where_it_is_limited(parts: Parts) -> Iterator[Problem]:
+    limits, calibration = parts.value("limits"), parts.value("calibration")
+    if limits and calibration and limits.latency_ms is not None and not calibration.enabled:
+        allowed = "with calibration.enabled: true, as latency is predicted from a calibration; or no such limit"
+        yield Problem("limits.latency_ms", shown(limits.latency_ms), allowed)
+
+
+def _best_has_a_choice(parts: Parts) -> Iterator[Problem]:
+    formats, sweep = parts.value("formats"), parts.value("sweep")
+    if formats and sweep and set(formats) == {"best"} and sweep.formats == "listed":
+        yield Problem("formats", shown(list(formats)), "best beside the formats to choose from, or sweep.formats: all")
+
+
+_CHECKS: tuple[Callable[[Parts], Iterator[Problem]], ...] = (
+    _laws_are_laws,
+    _architectures_exist,
+    _excluded_are_in_the_grid,
+    _devices_are_told_apart,
+    _limited_devices_are_listed,
+    _latency_is_predicted_where_it_is_limited,
+    _best_has_a_choice,
+)

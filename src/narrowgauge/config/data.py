@@ -1,0 +1,43 @@
+"""The ``data`` section: which images, and how they are split."""
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, ValidationInfo, field_validator
+
+from narrowgauge.config.base import Section
+
+
+class DataSettings(Section):
+    """Which images networks are trained and tested on, and how the validation split is cut."""
+
+    name: Literal["digits", "cifar10", "parquet"] = "digits"
+    """The data set: `digits` (1,797 scanned digits that scikit-learn carries), `cifar10` (the original Python
+    version, downloaded if need be), or `parquet` (encoded images in the layout of the Hugging Face hub: a column `img` or
+    `image`, a column `label`)."""
+
+    folder: Path | None = Field(default=None, validate_default=True)
+    """With `cifar10`: the folder that holds `cifar-10-batches-py`, or into which it is downloaded."""
+
+    train: Path | None = Field(default=None, validate_default=True)
+    """With `parquet`: the file of training images, or a folder whose `.parquet` files are read in the order of their
+    names."""
+
+    test: Path | None = Field(default=None, validate_default=True)
+    """With `parquet`: the file of test images, or a folder of such files."""
+
+    validation_share: float = Field(default=0.1, gt=0, lt=0.5)
+    """Share of the training images, of each class alike, that is set apart for validation: every choice is made on
+    it."""
+
+    split_seed: int = Field(default=0, ge=0, lt=2**32)
+    """Seed of the validation split."""
+
+    @field_validator("folder", "train", "test")
+    @classmethod
+    def _given_with_its_data_set(cls, path: Path | None, info: ValidationInfo) -> Path | None:
+        owner = "cifar10" if info.field_name == "folder" else "parquet"
+        if info.data.get("name") == owner and path is None:
+            what = "a folder" if owner == "cifar10" else "a Parquet file of images, or a folder of them"
+            raise ValueError(f"{what}: `data.name` is {owner}")
+        return path

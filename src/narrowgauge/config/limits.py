@@ -1,0 +1,60 @@
+"""The ``limits`` section: who may be trained."""
+
+import re
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, ByteSize, Field, WithJsonSchema
+
+from narrowgauge.config.base import Section
+from narrowgauge.config.format_name import FormatName
+
+_BYTES_ALLOWED = "a number of bytes above 0, also with a unit, as in 32KiB"
+
+
+def _number_and_unit(value: Any) -> Any:
+    # ByteSize reads as far as it understands: "1,000" would be one byte.
+    if isinstance(value, str) and not re.fullmatch(r"\s*\d+(\.\d+)?\s*[A-Za-z]*\s*", value, flags=re.ASCII):
+        raise ValueError(_BYTES_ALLOWED)
+    return value
+
+
+Bytes = Annotated[
+    ByteSize,
+    Field(gt=0),
+    BeforeValidator(_number_and_unit),
+    WithJsonSchema({"type": ["integer", "string"], "allowed": _BYTES_ALLOWED}),
+]
+
+Milliseconds = Annotated[float, Field(gt=0, strict=True)]
+
+
+class Limits(Section):
+    """What a candidate may cost at most in order to be trained; a limit that is not given says no to nobody."""
+
+    parameters: int | None = Field(default=None, ge=1)
+    """Trainable parameters."""
+
+    macs: int | None = Field(default=None, ge=1)
+    """Multiply-accumulates of one inference."""
+
+    weight_bytes: Bytes | None = None
+    """Bytes of all stored parameters in `format`; takes a unit, as in `32KiB`."""
+
+    activation_bytes: Bytes | None = None
+    """Bytes of the largest set of activations alive at once, in `format`; takes a unit, as in `32KiB`."""
+
+    format: FormatName = "e8m23"
+    """The number format in which bytes count."""
+
+    latency_ms: Milliseconds | dict[str, Milliseconds] | None = None
+    """Predicted latency in milliseconds: a number for every device, or `{device: number}`. Needs `calibration`."""
+
+    latency_bound: Literal["upper", "median"] = "upper"
+    """What is held against `latency_ms`: the upper end of the prediction's interval, or its median."""
+
+    at_most: int | None = Field(default=None, ge=1)
+    """Train so many of those within the limits, spread from the cheapest to the dearest."""
+
+    def latency_for(self, device: str) -> float | None:
+        """The limit on latency, in milliseconds, that holds for a device."""
+        return self.latency_ms.get(device) if isinstance(self.latency_ms, dict) else self.latency_ms

@@ -1,0 +1,1 @@
+"""Measure networks on a device: the way there, the script that runs there, what came back."""

@@ -1,0 +1,1 @@
+"""A graph as a torch module: trainable, or folded as it is deployed."""

@@ -1,0 +1,61 @@
+"""A graph that runs: the same module trains a network and executes its folded form."""
+
+from dataclasses import dataclass
+
+from torch import Tensor, nn
+
+from narrowgauge.graph.graph import Graph
+from narrowgauge.networks.layers import layer
+
+@dataclass(frozen=True, slots=True)
+class _Step:
+    """One live node: what it reads, whether a ReLU follows inside it, and whose results nobody reads after it."""
+
+    name: str
+    inputs: tuple[str, ...]
+    relu: bool
+    last_uses: tuple[str, ...]
+
+
+class Network(nn.Module):
+    """Executes a graph on normalised images.
+
+    Parameters and buffers are named as ``Graph.parameters`` and ``Graph.buffers`` name them (``conv1.weight``).
+    A node that does not lead to the output owns its parameters but does not run. A tensor is freed after its last
+    use (while training, as far as the backward pass allows). Works under ``torch.compile`` and in channels-last.
+    """
+
+    def __init__(self, graph: Graph) -> None:
+        super().__init__()
+        self.graph = graph
+        for node in graph.nodes[1:]:
+            self.add_module(node.name, layer(node.operator, *graph.input_shapes(node)))
+        self._input, self._output = graph.input.name, graph.output.name
+        self._steps = _plan(graph)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Logits of a batch.
+
+        Args:
+            images: float, ``[n, *graph.input.shape]``.
+
+        Returns:
+            float, ``[n, *graph.output.shape]``.
+        """
+        results = {self._input: images}
+        for step in self._steps:
+            result = self._modules[step.name](*[results[name] for name in step.inputs])  # type: ignore[misc]
+            results[step.name] = result.relu_() if step.relu else result
+            for name in step.last_uses:
+                del results[name]
+        return results[self._output]
+
+
+def _plan(graph: Graph) -> tuple[_Step, ...]:
+    steps: list[_Step] = []
+    still_read: set[str] = {graph.output.name}
+    for node in reversed(graph.live[1:]):
+        last_uses = tuple(sorted(set(node.inputs) - still_read))
+        still_read.update(node.inputs)
+        steps.append(_Step(node.name, node.inputs, node.relu, last_uses))
+    return tuple(reversed(steps))

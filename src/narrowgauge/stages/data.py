@@ -1,0 +1,84 @@
+"""Stage ``data``: read the images, cut the validation split, measure the normalisation, store all three parts."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from narrowgauge.artefacts.files import read, write
+from narrowgauge.artefacts.provenance import Provenance
+from narrowgauge.artefacts.schemas.images import SCHEMA
+from narrowgauge.config.data import DataSettings
+from narrowgauge.data.examples import IMAGE_SHAPE, Examples
+from narrowgauge.data.images import image_table
+from narrowgauge.data.normalisation import measure
+from narrowgauge.data.sources import read_examples
+from narrowgauge.data.split import stratified_split
+from narrowgauge.errors import NarrowgaugeError
+
+
+def run_training(*, settings: DataSettings, train: Path, validation: Path, code_version: str) -> None:
+    """Split the training part of the data set and write both splits.
+
+    Args:
+        settings: section ``data`` of the config.
+        train: images artefact to write.
+        validation: images artefact to write.
+        code_version: of this stage.
+    """
+    examples = read_examples(settings, "training")
+    kept, cut = stratified_split(examples.labels, settings.validation_share, settings.split_seed)
+    training = examples.take(kept)
+    normalisation = measure(training.images)
+    attributes = {
+        "source": examples.description,
+        "classes": examples.classes,
+        "class_names": list(examples.class_names) if examples.class_names else None,
+        "shape": list(IMAGE_SHAPE),
+        "mean": list(normalisation.mean),
+        "std": list(normalisation.std),
+        "split_seed": settings.split_seed,
+        "validation_share": settings.validation_share,
+    }
+    provenance = _provenance(settings, examples.files, code_version)
+    _write(train, training, attributes | {"split": "train"}, provenance)
+    _write(validation, examples.take(cut), attributes | {"split": "validation"}, provenance)
+
+
+def run_test(*, settings: DataSettings, train: Path, test: Path, code_version: str) -> None:
+    """Write the test part, with the normalisation of the training split beside it.
+
+    Args:
+        settings: section ``data`` of the config.
+        train: images artefact of the training split.
+        test: images artefact to write.
+        code_version: of this stage.
+
+    Raises:
+        NarrowgaugeError: a test image has a class that no training image has.
+    """
+    examples = read_examples(settings, "test")
+    training = read(train, SCHEMA, columns=["label"])
+    classes = training.attributes["classes"]
+    if examples.labels.max() >= classes:
+        raise NarrowgaugeError(
+            f"{examples.description}: the test images have label {examples.labels.max()}, "
+            f"the training images only 0 to {classes - 1}"
+        )
+    attributes = training.attributes | {"split": "test", "source": examples.description}
+    provenance = _provenance(settings, {**examples.files, "train": training.content_hash}, code_version)
+    _write(test, examples, attributes, provenance)
+
+
+def _provenance(settings: DataSettings, inputs: Mapping[str, str], code_version: str) -> Provenance:
+    return Provenance(
+        stage="data",
+        inputs=inputs,
+        parameters=settings.model_dump(mode="json"),
+        seed=settings.split_seed,
+        code_version=code_version,
+    )
+
+
+def _write(path: Path, examples: Examples, attributes: Mapping[str, Any], provenance: Provenance) -> None:
+    write(path, SCHEMA, image_table(examples), provenance, attributes)
+    print(f"{path}: {len(examples.labels)} images of {examples.description}", flush=True)

@@ -1,0 +1,60 @@
+"""Draw the figures and write the tables of an experiment from its aggregated artefacts."""
+
+from pathlib import Path
+
+from matplotlib.figure import Figure
+
+from narrowgauge.artefacts.files import read
+from narrowgauge.artefacts.schemas import all_formats, all_training, summary
+from narrowgauge.config.limits import Limits
+from narrowgauge.layout import Layout
+from narrowgauge.report import figures
+from narrowgauge.report.tables import readable, to_html, to_markdown
+
+
+def run(*, layout: Layout, limits: Limits) -> None:
+    """Write ``tables/summary`` (CSV, Markdown, HTML) and the figures (SVG).
+
+    Args:
+        layout: the experiment's files.
+        limits: drawn into the Pareto figures.
+    """
+    answer = read(layout.summary, summary.SCHEMA)
+    rows = answer.frame()
+    _write_tables(layout, rows, answer.attributes)
+
+    devices = sorted(rows["device"].unique())
+    weight_limits = {} if limits.weight_bytes is None else {"limit": limits.weight_bytes}
+    _save(
+        figures.pareto(rows[rows["device"] == devices[0]], "weight_bytes", "weights, bytes", weight_limits),
+        layout.figure("pareto_weights.svg"),
+    )
+    _save(
+        figures.pareto(rows, "median_ms", "median latency, ms", _latency_limits(limits), panels=devices),
+        layout.figure("pareto_latency.svg"),
+    )
+    _save(figures.format_heat_map(read(layout.all_formats, all_formats.SCHEMA).frame()), layout.figure("formats.svg"))
+    _save(figures.training_curves(read(layout.all_training, all_training.SCHEMA).frame()), layout.figure("training.svg"))
+
+
+def _write_tables(layout: Layout, rows: pd.DataFrame, attributes: Mapping[str, Any]) -> None:
+    title = f"Experiment {attributes['experiment']}"
+    caption = (
+        f"Images: {attributes['data']}; test accuracy over {attributes['test_images']} images. "
+        "Latency at batch size 1: median and 90th percentile of n timed runs."
+    )
+    table = readable(rows)
+    write_bytes(layout.table("summary.csv"), rows.to_csv(index=False).encode())
+    write_bytes(layout.table("summary.md"), to_markdown(table, caption).encode())
+    write_bytes(layout.table("summary.html"), to_html(table, title, caption).encode())
+
+
+def _save(figure: Figure, path: Path) -> None:
+    image = io.BytesIO()
+    # No date: equal data give equal files.
+    figure.savefig(image, format=path.suffix[1:], metadata={"Date": None})
+    write_bytes(path, image.getvalue())
+
+
+def _latency_limits(limits: Limits, devices: Sequence[str]) -> dict[str, float]:
+    return {f"limit {device}": limits.latency_for(device) for device in devices if limits.latency_for(device)}
