@@ -6,7 +6,7 @@ Comments, docstrings and layout do not count: the hash is over syntax trees with
 
 import ast
 import hashlib
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
 
 _PACKAGE = "narrowgauge"
@@ -75,7 +75,7 @@ class _Package:
         return self._file(module).stat().st_mtime_ns
 
 
-@lru_cache(maxsize=None)
+@cache
 def _parse(file: Path, modified: int) -> tuple[str, tuple[str, ...]]:
     """The code of a file as text without positions, and the dotted names that it imports."""
     tree = _without_docstrings(ast.parse(file.read_text(encoding="utf-8"), str(file)))

@@ -2,9 +2,9 @@
 
 Definition (``docs/artefacts.md``): SHA-256 over the schema's kind and version, the attributes as canonical JSON, and
 every column that is not volatile, in the schema's order, after the rows are sorted. Of a column: its name and type,
-which values are null, and the values themselves with nulls as zero bytes and every NaN as the same NaN. Strings, binaries
-and lists count as their lengths, then their contents. Row groups, compression, dictionaries and library versions
-leave no trace in it.
+which values are null, and the values themselves with nulls as zero bytes and every NaN as the same NaN. Strings,
+binaries and lists count as their lengths, then their contents. Row groups, compression, dictionaries and library
+versions leave no trace in it.
 """
 
 import hashlib

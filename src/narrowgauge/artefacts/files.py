@@ -132,7 +132,8 @@ def read(
         raise _broken(path, f"cannot be read: {_first_line(error)}") from error
     _check_columns(path, schema, table, columns)
     table = table.replace_schema_metadata(None)
-    if columns is None and where is None and content_hash(schema, table, header["attributes"]) != header["content_hash"]:
+    whole = columns is None and where is None
+    if whole and content_hash(schema, table, header["attributes"]) != header["content_hash"]:
         raise _broken(path, "its content is not what was written (the content hash differs)")
     return Artefact(
         path, schema, table, header["attributes"], Provenance(**header["provenance"]), header["content_hash"]

@@ -162,8 +162,10 @@ def _aggregate(options: argparse.Namespace, experiment: Experiment, layout: Layo
 
     aggregate.run(
         layout=layout,
-        formats=experiment.format_names,
+        experiment=experiment.experiment,
+        format_names=experiment.format_names,
         devices=[device.name for device in experiment.devices],
+        calibrated=experiment.calibrated_devices,
         code_version=_version("aggregate"),
     )
 

@@ -1,9 +1,20 @@
 """What every section of the config has in common."""
 
+from collections.abc import Callable
 from typing import Any, get_args
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationInfo, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 from pydantic_core import PydanticCustomError
+
+from narrowgauge.errors import NarrowgaugeError
 
 
 class Section(BaseModel):
@@ -36,3 +47,18 @@ def one_or_many(entry: Any) -> BeforeValidator:
         lambda value: value if isinstance(value, list | tuple) else [value],
         json_schema_input_type=entry | list[entry],
     )
+
+
+def checked_name(canonical: Callable[[str], str]) -> AfterValidator:
+    """For a name that another package knows: kept as its ``canonical`` spelling.
+
+    The package's ``NarrowgaugeError``, which tells near names, becomes an error of the type ``unknown_name``.
+    """
+
+    def validate(name: str) -> str:
+        try:
+            return canonical(name)
+        except NarrowgaugeError as error:
+            raise PydanticCustomError("unknown_name", "{reason}", {"reason": str(error)}) from error
+
+    return AfterValidator(validate)

@@ -8,20 +8,30 @@ from narrowgauge.config.base import Section
 class BenchmarkSettings(Section):
     """Timing on a device, at batch size 1: a warm-up, then raw samples; and the accuracy found there."""
 
-    warmup_runs: int = Field(default=3, ge=0)
+    warmup_runs: int = Field(3, ge=0)
     """Untimed inferences before the first sample, at least."""
 
-    warmup_seconds: float = Field(default=0.2, ge=0, le=600)
+    warmup_seconds: float = Field(0.2, ge=0, le=600)
     """Time spent on untimed inferences before the first sample, at least, in seconds."""
 
-    samples: int = Field(default=50, ge=1)
+    warmup_limit_seconds: float = Field(5, ge=0, le=3600)
+    """Longest warm-up, in seconds: after that samples are taken even if times have not settled."""
+
+    settled_within: float = Field(0.05, gt=0, le=1)
+    """Times have settled when the medians of two groups of five inferences, one behind the other, differ by no more
+    than this share."""
+
+    samples: int = Field(50, ge=1)
     """Timed inferences, at least."""
 
-    min_seconds: float = Field(default=0.5, ge=0, le=600)
+    min_seconds: float = Field(0.5, ge=0, le=600)
     """Time spent on timed inferences, at least, in seconds."""
 
-    images: int = Field(default=200, ge=1)
+    timeout_seconds: float = Field(300, gt=0, le=86_400)
+    """Longest time for one network, from loading to the last image, in seconds; one that takes longer has failed."""
+
+    images: int = Field(200, ge=1)
     """Test images that the device classifies, for its accuracy; all of them if there are fewer."""
 
-    seed: int = Field(default=0, ge=0, lt=2**32)
+    seed: int = Field(0, ge=0, lt=2**32)
     """Seed of the draw of those images."""

@@ -6,9 +6,10 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from narrowgauge.config.grid import ArchitectureEntry, names_of
+from narrowgauge.config.grid import ArchitectureEntry, ArchitectureName, Samples, names_of
 from narrowgauge.config.model import Experiment
 from narrowgauge.config.problems import Problem, nearest, shown
+from narrowgauge.spaces import FixedName, laws_of, parse_name, validate_laws
 
 
 class Parts:
@@ -19,10 +20,10 @@ class Parts:
         self._raw = raw
 
     def value(self, key: str) -> Any:
-        """The value of a top-level key, its default if it is not given, None if it is wrong."""
+        """The value of a top-level key, its default if it is not given, None if it is wrong or missing."""
         field = Experiment.model_fields[key]
         if key not in self._raw:
-            return field.get_default()
+            return None if field.is_required() else field.get_default(call_default_factory=True)
         return _validated(TypeAdapter(field.rebuild_annotation()), self._raw[key])
 
     def entries(self, key: str, kind: Any) -> Iterator[tuple[str, Any]]:
@@ -47,12 +48,33 @@ def cross_problems(raw: Mapping[Any, Any]) -> list[Problem]:
     return [problem for check in _CHECKS for problem in check(parts)]
 
 
-def _laws_are_laws(parts: Parts) -> Iterator[Problem]:
-    yield from ()
+def _laws_fit_their_spaces(parts: Parts) -> Iterator[Problem]:
+    for sentence in validate_laws(parts.value("laws") or {}):
+        path, _, reason = sentence.partition(": ")
+        yield Problem(f"laws.{path}", reason)
 
 
-def _architectures_exist(parts: Parts) -> Iterator[Problem]:
-    yield from ()
+def _laws_exist(parts: Parts) -> Iterator[Problem]:
+    laws = parts.value("laws")
+    if laws is None:
+        return
+    for path, entry in parts.entries("architectures", ArchitectureEntry):
+        sample = entry if isinstance(entry, Samples) else parse_name(entry)
+        if isinstance(sample, FixedName):
+            continue
+        known = laws_of(sample.space, laws)
+        if sample.law not in known:
+            where, value = (f"{path}.law", sample.law) if isinstance(entry, Samples) else (path, entry)
+            found = f"{shown(value)}: {sample.space} has no such law{nearest(sample.law, known)}"
+            yield Problem(where, found, f"{', '.join(known)}, or a law of your own under laws")
+
+
+def _networks_take_the_images(parts: Parts) -> Iterator[Problem]:
+    for path, entry in parts.entries("architectures", ArchitectureName):
+        name = parse_name(entry)
+        # Only the synthetic networks have numbers in their names.
+        if isinstance(name, FixedName) and name.numbers:
+            yield Problem(path, f"{entry} takes larger images", "networks for images of 32 x 32")
 
 
 def _excluded_are_in_the_grid(parts: Parts) -> Iterator[Problem]:
@@ -97,8 +119,9 @@ def _best_has_a_choice(parts: Parts) -> Iterator[Problem]:
 
 
 _CHECKS: tuple[Callable[[Parts], Iterator[Problem]], ...] = (
-    _laws_are_laws,
-    _architectures_exist,
+    _laws_fit_their_spaces,
+    _laws_exist,
+    _networks_take_the_images,
     _excluded_are_in_the_grid,
     _devices_are_told_apart,
     _limited_devices_are_listed,

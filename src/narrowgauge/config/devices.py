@@ -7,6 +7,7 @@ from pydantic import BeforeValidator, Field
 from narrowgauge.config.base import Section, one_or_many
 
 Threads = Annotated[int, Field(ge=1, le=1024, strict=True)]
+Cpu = Annotated[int, Field(ge=0, lt=1024, strict=True)]
 
 
 class DeviceSettings(Section):
@@ -17,6 +18,9 @@ class DeviceSettings(Section):
 
     threads: Annotated[tuple[Threads, ...], Field(min_length=1), one_or_many(Threads)] = (1,)
     """CPU threads of an inference: a number, or a list of numbers to measure each."""
+
+    cpus: Annotated[tuple[Cpu, ...], Field(min_length=1), one_or_many(Cpu)] | None = None
+    """Numbers of the processor cores that networks are kept on, from 0; all of them if not given."""
 
     runtime: Literal["onnxruntime"] = "onnxruntime"
     """The engine that runs the network there."""

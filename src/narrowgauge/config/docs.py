@@ -56,7 +56,7 @@ def _sections(key: str, node: Node, definitions: dict[str, Node]) -> Iterator[tu
     if "$ref" in node:
         yield key, definition(node, definitions)
     entry = node.get("items", {})
-    for branch in entry.get("oneOf", [entry]):
+    for branch in entry.get("oneOf", entry.get("anyOf", [entry])):
         if "$ref" in branch:
             yield f"{key}[]", definition(branch, definitions)
 

@@ -24,15 +24,15 @@ class Problem:
     Attributes:
         path: the key, as in ``architectures[2].law``.
         found: its value as shown to the user, or that it is missing or unknown.
-        allowed: what would be right.
+        allowed: what would be right, unless ``found`` tells it.
     """
 
     path: str
     found: str
-    allowed: str
+    allowed: str = ""
 
     def __str__(self) -> str:
-        return f"{self.path}: {self.found}; allowed: {self.allowed}"
+        return f"{self.path}: {self.found}" + (f"; allowed: {self.allowed}" if self.allowed else "")
 
 
 def shown(value: Any) -> str:
@@ -49,7 +49,7 @@ def shown(value: Any) -> str:
 
 def nearest(name: object, known: Iterable[str]) -> str:
     """The words "; did you mean ...?" if one of the known names is near, else nothing."""
-    matches = difflib.get_close_matches(str(name), list(known), n=1)
+    matches = difflib.get_close_matches(name, list(known), n=1) if isinstance(name, str) else []
     return f"; did you mean {matches[0]}?" if matches else ""
 
 
@@ -82,8 +82,11 @@ def _problem(details: ErrorDetails, schema: Node, raw: Mapping[Any, Any]) -> Pro
         return Problem(f"{path}.{loc[-1]}" if path else str(loc[-1]), found, ", ".join(keys))
     path, node = _locate(loc, schema, raw)
     allowed = str(details["ctx"]["error"]) if kind == "value_error" else words(node, schema.get("$defs", {}))
-    found = "not given" if kind == "missing" else f"{shown(value)}{nearest(value, _choices(node))}"
-    return Problem(path, found, allowed)
+    if kind == "missing":
+        return Problem(path, "not given", allowed)
+    if kind == "unknown_name":
+        return Problem(path, details["msg"], allowed)
+    return Problem(path, f"{shown(value)}{nearest(value, _choices(node))}", allowed)
 
 
 def _choices(node: Node) -> list[str]:
@@ -101,12 +104,18 @@ def _locate(loc: Sequence[int | str], schema: Node, raw: Any) -> tuple[str, Node
     path, node = "", schema
     for part in loc:
         if part == "[key]":
-            return path, {"allowed": "text as a key"}
+            return path.removeprefix("."), {"allowed": "text as a key"}
         child = _child(node, part, schema, raw)
         if child is not None:
-            path = f"{path}[{part}]" if isinstance(raw, list | tuple) else f"{path}.{part}" if path else str(part)
-            node, raw = child, _entry(raw, part)
-    return path, node
+            path, node, raw = path + _step(part, raw), child, _entry(raw, part)
+    return path.removeprefix("."), node
+
+
+def _step(part: int | str, raw: Any) -> str:
+    if isinstance(raw, list | tuple):
+        return f"[{part}]"
+    # A list may be given as its only entry, which then has no position.
+    return "" if isinstance(part, int) and not isinstance(raw, Mapping) else f".{part}"
 
 
 def _child(node: Node, part: int | str, schema: Node, raw: Any) -> Node | None:

@@ -30,22 +30,19 @@ import signal
 import statistics
 import sys
 import time
-import traceback
+from collections.abc import Callable
 from pathlib import Path
-from typing import IO, Any, Callable, Dict, List, NoReturn, Tuple
+from typing import IO, Any, NoReturn
 
-# Before numpy is loaded: threads of its own would take part in the measurement, and get lost in a fork.
-for _library in ("OMP", "OPENBLAS", "MKL"):
-    os.environ[f"{_library}_NUM_THREADS"] = "1"
-# From version 1.29 on, onnxruntime reports every session to its vendor: traffic and threads beside the measurement.
-os.environ["ORT_DISABLE_TELEMETRY"] = "1"
+if __name__ == "__main__":
+    # Before numpy is loaded: threads of its own would take part in the measurement, and get lost in a fork.
+    os.environ["OMP_NUM_THREADS"] = os.environ["OPENBLAS_NUM_THREADS"] = "1"
+    # From version 1.29 on, onnxruntime reports every session to its vendor: traffic and threads beside the measurement.
+    os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 
 import numpy as np
 
-Json = Dict[str, Any]
-Times = List[int]
-
-HOST_GONE, RUNTIME_MISSING = 3, 4
+RUNTIME_UNUSABLE, HOST_GONE = 3, 4
 NANOSECONDS = 10**9
 LOCK_POLL_SECONDS = 0.5
 REMINDER_SECONDS = 30.0
@@ -60,14 +57,19 @@ def main(path: str) -> int:
     if importlib.util.find_spec(job["runtime"]) is None:
         install = f"{sys.executable} -m pip install {job['runtime']}"
         say("error", message=f"{job['runtime']} is not installed on the device; there, run: {install}")
-        return RUNTIME_MISSING
-    images = np.load(job["images"], allow_pickle=False)
+        return RUNTIME_UNUSABLE
+    # An array of its own for every image: cutting it out is no part of an inference.
+    feeds = [image[np.newaxis].copy() for image in np.load(job["images"], allow_pickle=False)]
     with wait_for_lock(Path(job["lock"])), Path(job["results"]).open("w", encoding="utf-8") as results:
-        record(results, {"device": describe_device()})
+        empty = apart(lambda: memory_without_network(job), job["timeout_seconds"])
+        if "peak_memory_bytes" not in empty:
+            say("error", message=f"{job['runtime']} does not work on the device: {empty['message']}")
+            return RUNTIME_UNUSABLE
+        record(results, {"device": {**describe_device(), "empty_memory_bytes": empty["peak_memory_bytes"]}})
         for network in job["networks"]:
             say("started", id=network["id"])
-            result = run_apart(job, network, images)
-            record(results, {"network": result})
+            result = apart(lambda network=network: measure(job, network, feeds), job["timeout_seconds"])
+            record(results, {"network": {"id": network["id"], **result}})
             say("finished", id=network["id"], status=result["status"])
     return 0
 
@@ -77,7 +79,7 @@ def say(event: str, **facts: Any) -> None:
     print(json.dumps({"event": event, **facts}), flush=True)
 
 
-def record(results: IO[str], entry: Json) -> None:
+def record(results: IO[str], entry: dict[str, Any]) -> None:
     """Write a line of results, and wait until it is on disk."""
     results.write(json.dumps(entry) + "\n")
     results.flush()
@@ -100,37 +102,42 @@ def wait_for_lock(path: Path) -> IO[str]:
             sys.exit(HOST_GONE)
 
 
-# One network, in a process of its own.
+# Processes: one for each network.
 
 
-def run_apart(job: Json, network: Json, images: np.ndarray[Any, Any]) -> Json:
-    """Result of a network, measured by a child process; if the child fails, a result that says why."""
+def apart(work: Callable[[], dict[str, Any]], seconds: float) -> dict[str, Any]:
+    """What ``work`` returns in a process of its own; if that process fails, a result that says why."""
     receiving, sending = os.pipe()
     child = os.fork()
     if child == 0:
         os.close(receiving)
-        be_the_child(sending, job, network, images)
+        be_the_child(work, sending)
     os.close(sending)
-    received, in_time = read_until_end(receiving, child, job["timeout_seconds"])
+    received, in_time = read_until_end(receiving, child, seconds)
     status = os.waitpid(child, 0)[1]
     if not in_time:
-        return failed(network, f"no result within {job['timeout_seconds']:g} s")
+        return failed(f"no result within {seconds:g} s")
     if os.WIFSIGNALED(status):
         number = os.WTERMSIG(status)
         hint = ": most likely the device ran out of memory" if number == signal.SIGKILL else ""
-        return failed(network, f"killed by {signal.Signals(number).name}{hint}")
+        return failed(f"killed by {signal.Signals(number).name}{hint}")
     try:
-        result: Json = json.loads(received)
+        result: dict[str, Any] = json.loads(received)
     except ValueError:
-        return failed(network, f"ended without a result, exit code {os.WEXITSTATUS(status)}")
+        return failed(f"ended without a result, exit code {os.WEXITSTATUS(status)}")
     return result
 
 
-def be_the_child(sending: int, job: Json, network: Json, images: np.ndarray[Any, Any]) -> NoReturn:
-    """Measure and send the result. Whatever happens, the code behind the fork belongs to the parent alone."""
+def be_the_child(work: Callable[[], dict[str, Any]], sending: int) -> NoReturn:
+    """Work and send the result. Whatever happens, the code behind the fork belongs to the parent alone."""
     try:
         become_expendable()
-        result = measured_or_failed(job, network, images)
+        try:
+            result = work()
+        except MemoryError:
+            result = failed("out of memory")
+        except Exception as error:  # what a runtime raises is the result of this network
+            result = failed(f"{type(error).__name__}: {error}")
         with os.fdopen(sending, "w", encoding="utf-8") as stream:
             json.dump(result, stream)
         os._exit(0)
@@ -145,7 +152,7 @@ def become_expendable() -> None:
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
-def read_until_end(receiving: int, child: int, seconds: float) -> Tuple[bytes, bool]:
+def read_until_end(receiving: int, child: int, seconds: float) -> tuple[bytes, bool]:
     """What the child sends, and whether it ended in time; if not, it is killed. Leaves when the host is gone."""
     deadline = time.monotonic() + seconds
     pieces = []
@@ -164,35 +171,29 @@ def read_until_end(receiving: int, child: int, seconds: float) -> Tuple[bytes, b
             return b"", False
 
 
-def measured_or_failed(job: Json, network: Json, images: np.ndarray[Any, Any]) -> Json:
-    """Measure; what a runtime raises is the result of this network alone."""
-    try:
-        return measure(job, network, images)
-    except MemoryError:
-        return failed(network, "out of memory")
-    except Exception as error:
-        traceback.print_exc()
-        return failed(network, f"{type(error).__name__}: {error}")
-
-
-def failed(network: Json, message: str) -> Json:
+def failed(message: str) -> dict[str, Any]:
     """Result of a network that could not be measured."""
-    return {"id": network["id"], "status": "failed", "message": message}
+    return {"status": "failed", "message": message}
 
 
 # Measuring.
 
 
-def measure(job: Json, network: Json, images: np.ndarray[Any, Any]) -> Json:
+def memory_without_network(job: dict[str, Any]) -> dict[str, Any]:
+    """Peak memory of a process like that of a network, whose network does nothing."""
+    runtime = RUNTIMES[job["runtime"]]()
+    runtime.load(runtime.EMPTY_NETWORK, 1)
+    runtime.run(np.zeros(1, np.float32))
+    return {"peak_memory_bytes": memory("VmHWM")}
+
+
+def measure(job: dict[str, Any], network: dict[str, Any], feeds: list[Any]) -> dict[str, Any]:
     """Result of a network: cold start, warm-up, samples, classes of the images, memory."""
     check_file(network)
     if job["cpus"]:
         os.sched_setaffinity(0, job["cpus"])
-    # An array of its own for every image: cutting it out is no part of an inference.
-    feeds = [np.ascontiguousarray(image[np.newaxis]) for image in images]
     runtime = RUNTIMES[job["runtime"]]()
-    forget_peak_memory()
-    empty, before = memory("VmRSS"), device_state()
+    before = device_state()
 
     start = time.perf_counter_ns()
     runtime.load(network["path"], network["threads"])
@@ -207,7 +208,6 @@ def measure(job: Json, network: Json, images: np.ndarray[Any, Any]) -> Json:
     after = device_state()
     predictions = [chosen_class(runtime.run(feed)) for feed in feeds]
     return {
-        "id": network["id"],
         "status": "ok",
         "runtime_version": runtime.version,
         "load_ns": loaded - start,
@@ -217,22 +217,21 @@ def measure(job: Json, network: Json, images: np.ndarray[Any, Any]) -> Json:
         "samples_ns": samples,
         "predictions": predictions,
         "peak_memory_bytes": memory("VmHWM"),
-        "empty_memory_bytes": empty,
         "state_before": before,
         "state_after": after,
     }
 
 
-def check_file(network: Json) -> None:
+def check_file(network: dict[str, Any]) -> None:
     """Make sure that the file arrived whole."""
     if hashlib.sha256(Path(network["path"]).read_bytes()).hexdigest() != network["sha256"]:
         raise OSError("the file on the device is not the one that was sent")
 
 
-def timed(run: Callable[[Any], Any], feeds: List[Any], go_on: Callable[[Times, int], bool]) -> Times:
+def timed(run: Callable[[Any], Any], feeds: list[Any], go_on: Callable[[list[int], int], bool]) -> list[int]:
     """Nanoseconds of each inference, image after image, while ``go_on(times so far, nanoseconds so far)``."""
     clock = time.perf_counter_ns
-    times: Times = []
+    times: list[int] = []
     since = clock()
     while go_on(times, clock() - since):
         feed = feeds[len(times) % len(feeds)]
@@ -242,10 +241,10 @@ def timed(run: Callable[[Any], Any], feeds: List[Any], go_on: Callable[[Times, i
     return times
 
 
-def warm_up(run: Callable[[Any], Any], feeds: List[Any], settings: Json) -> Times:
+def warm_up(run: Callable[[Any], Any], feeds: list[Any], settings: dict[str, Any]) -> list[int]:
     """Run until times settle, within the bounds that the settings give."""
 
-    def go_on(times: Times, elapsed: int) -> bool:
+    def go_on(times: list[int], elapsed: int) -> bool:
         if elapsed >= settings["max_seconds"] * NANOSECONDS:
             return False
         enough = len(times) >= settings["runs"] and elapsed >= settings["min_seconds"] * NANOSECONDS
@@ -254,7 +253,7 @@ def warm_up(run: Callable[[Any], Any], feeds: List[Any], settings: Json) -> Time
     return timed(run, feeds, go_on)
 
 
-def has_settled(times: Times, tolerance: float) -> bool:
+def has_settled(times: list[int], tolerance: float) -> bool:
     """Whether the medians of the last two windows differ by no more than a share ``tolerance``."""
     if len(times) < 2 * SETTLING_WINDOW:
         return False
@@ -263,10 +262,10 @@ def has_settled(times: Times, tolerance: float) -> bool:
     return abs(last - previous) <= tolerance * previous
 
 
-def sample(run: Callable[[Any], Any], feeds: List[Any], settings: Json) -> Times:
+def sample(run: Callable[[Any], Any], feeds: list[Any], settings: dict[str, Any]) -> list[int]:
     """Times of at least so many runs, and of at least so many seconds."""
 
-    def go_on(times: Times, elapsed: int) -> bool:
+    def go_on(times: list[int], elapsed: int) -> bool:
         return len(times) < settings["runs"] or elapsed < settings["min_seconds"] * NANOSECONDS
 
     return timed(run, feeds, go_on)
@@ -281,19 +280,25 @@ def chosen_class(logits: np.ndarray[Any, Any]) -> int:
 class OnnxRuntime:
     """onnxruntime on the CPU, one operator after the other."""
 
+    # An ONNX file with one Identity of one number.
+    EMPTY_NETWORK = bytes.fromhex(
+        "08083a370a100a017812017922084964656e746974791201655a0f0a0178120a"
+        "0a08080112040a020801620f0a0179120a0a08080112040a02080142040a00100f"
+    )
+
     def __init__(self) -> None:
         import onnxruntime
 
         self.library = onnxruntime
         self.version: str = onnxruntime.__version__
 
-    def load(self, path: str, threads: int) -> None:
-        """Read a network and make it ready."""
+    def load(self, network: str | bytes, threads: int) -> None:
+        """Read a network from its file, or its content, and make it ready."""
         options = self.library.SessionOptions()
         options.intra_op_num_threads = threads
         options.inter_op_num_threads = 1
         options.execution_mode = self.library.ExecutionMode.ORT_SEQUENTIAL
-        self.session = self.library.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+        self.session = self.library.InferenceSession(network, options, providers=["CPUExecutionProvider"])
         self.input = self.session.get_inputs()[0].name
 
     def run(self, image: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
@@ -308,7 +313,7 @@ RUNTIMES = {"onnxruntime": OnnxRuntime}
 # The device. A fact that it does not tell is None.
 
 
-def describe_device() -> Json:
+def describe_device() -> dict[str, Any]:
     """What stays as it is while networks run."""
     return {
         "machine": platform.machine(),
@@ -324,7 +329,7 @@ def describe_device() -> Json:
     }
 
 
-def device_state() -> Json:
+def device_state() -> dict[str, Any]:
     """What may disturb a measurement."""
     clocks = [
         first_line(path) for path in sorted(Path("/sys/devices/system/cpu").glob("cpu[0-9]*/cpufreq/scaling_cur_freq"))
@@ -365,12 +370,6 @@ def clock_resolution() -> int:
             now = time.perf_counter_ns()
         steps.append(now - begun)
     return min(steps)
-
-
-def forget_peak_memory() -> None:
-    """Let the kernel count the peak from here on; where it does not, loading the runtime is part of the peak."""
-    with contextlib.suppress(OSError):
-        Path("/proc/self/clear_refs").write_text("5")
 
 
 def memory(field: str) -> int:

@@ -5,7 +5,7 @@ import json
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any
 
 from narrowgauge.graph.operators import OPERATORS, Input, Operator, Shape
@@ -62,7 +62,7 @@ class Graph:
 
     def input_shapes(self, node: Node) -> tuple[Shape, ...]:
         """Shapes of what a node reads."""
-        return tuple(self.by_name[name].shape for name in node.inputs)
+        return self._input_shapes[node.name]
 
     def parameters(self) -> Iterator[tuple[str, Shape]]:
         """``(node.parameter, shape)`` of every trained parameter, those of idle nodes included."""
@@ -76,12 +76,23 @@ class Graph:
             for name, shape in node.operator.buffers(*self.input_shapes(node)).items():
                 yield f"{node.name}.{name}", shape
 
+    @cached_property
+    def _input_shapes(self) -> Mapping[str, tuple[Shape, ...]]:
+        # Every cost asks for these; looking each name up again would take longer than the arithmetic.
+        shapes = {node.name: node.shape for node in self.nodes}
+        return {node.name: tuple([shapes[name] for name in node.inputs]) for node in self.nodes}
+
     def to_json(self) -> str:
         """A canonical text: equal graphs give equal texts."""
+        return self._json
+
+    @cached_property
+    def _json(self) -> str:
         rows = []
         for node in self.nodes:
-            settings = {field.name: getattr(node.operator, field.name) for field in fields(node.operator)}
-            rows.append([node.name, type(node.operator).__name__, settings, list(node.inputs), node.relu])
+            kind = type(node.operator).__name__
+            settings = {name: getattr(node.operator, name) for name in _settings(kind)}
+            rows.append([node.name, kind, settings, node.inputs, node.relu])
         return json.dumps(rows, separators=(",", ":"), sort_keys=True)
 
     @cached_property
@@ -116,6 +127,11 @@ def append_node(
         raise ValueError(f"{name}: the result has shape {shape}; the input is too small for this network")
     nodes[name] = node = Node(name, operator, inputs, shape, relu)
     return node
+
+
+@cache
+def _settings(kind: str) -> tuple[str, ...]:
+    return tuple(field.name for field in fields(OPERATORS[kind]))
 
 
 def _frozen(value: Any) -> Any:

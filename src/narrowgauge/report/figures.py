@@ -1,6 +1,7 @@
 """The figures of an experiment, drawn from its summary, its format sweeps and its training histories."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import matplotlib as mpl
 import numpy as np
@@ -15,7 +16,7 @@ PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#F
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
 
 # Text stays text in the SVG, and equal data give equal files.
-STYLE = {
+STYLE: dict[Any, Any] = {
     "svg.fonttype": "none",
     "svg.hashsalt": "narrowgauge",
     "axes.grid": True,
@@ -68,7 +69,7 @@ def training_curves(training: pd.DataFrame) -> Figure:
     with mpl.rc_context(STYLE):
         figure, (axis,) = _panels(1)
         for position, (space, rows) in enumerate(training.groupby("space", sort=True)):
-            for number, (_, curve) in enumerate(rows.groupby("arch", sort=True)):
+            for number, (_, curve) in enumerate(rows.groupby(["arch", "attempt"], sort=True)):
                 axis.plot(
                     curve["epoch"],
                     100 * curve["validation_accuracy"],
@@ -90,9 +91,8 @@ def format_heat_map(formats: pd.DataFrame) -> Figure:
         low, high = _colour_range(formats)
         for axis, (title, rows) in zip(axes, groups, strict=True):
             grid = np.full((8, 23), np.nan)
-            means = rows.groupby(["exponent_bits", "mantissa_bits"])["validation_accuracy"].mean()
-            for (exponent, mantissa), accuracy in means.items():  # type: ignore[misc]
-                grid[exponent - 1, mantissa - 1] = 100 * accuracy
+            means = rows.groupby(["exponent_bits", "mantissa_bits"], as_index=False)["validation_accuracy"].mean()
+            grid[means["exponent_bits"] - 1, means["mantissa_bits"] - 1] = 100 * means["validation_accuracy"]
             axis.set_facecolor("0.88")
             image = axis.imshow(
                 grid,
@@ -127,4 +127,4 @@ def _panels(count: int, width: float = 5.5, height: float = 3.8, columns: int = 
     axes = figure.subplots(rows, columns, squeeze=False).ravel()
     for unused in axes[count:]:
         unused.remove()
-    return figure, axes[:count]
+    return figure, list(axes[:count])

@@ -9,7 +9,7 @@ from numpy.random import RandomState
 from narrowgauge.errors import NarrowgaugeError
 from narrowgauge.graph.graph import Graph
 from narrowgauge.spaces.catalogue import FAMILIES, FIXED, SPACES
-from narrowgauge.spaces.laws import UserLaws, find_law, law_keys, laws_of, validate_law, validate_laws
+from narrowgauge.spaces.laws import NO_LAWS, UserLaws, find_law, law_keys, laws_of, validate_law, validate_laws
 from narrowgauge.spaces.names import FixedName, SampleName, canonical_name, parse_name
 
 __all__ = [
@@ -37,7 +37,7 @@ def fixed_names() -> tuple[str, ...]:
     return (*FIXED, *("-".join([family, *(f"<{n}>" for n in numbers)]) for family, (_, numbers) in FAMILIES.items()))
 
 
-def build(arch: str, laws: UserLaws = {}, classes: int = 10) -> Graph:
+def build(arch: str, laws: UserLaws = NO_LAWS, classes: int = 10) -> Graph:
     """The network of that name.
 
     Args:

@@ -26,7 +26,7 @@ class DenseNet:
 
 
 KEYS = {
-    "layers": Interval("layers of each of the four dense stages", count=4),
+    "layers": Interval("layers of each of the four dense stages"),
     "growth": Interval("channels that a layer adds"),
     "reduction": Interval("channels that a transition keeps, in percent", maximum=100),
 }

@@ -37,7 +37,7 @@ _WIDTHS = {
 
 KEYS = {
     "io": Interval("channels of the stem"),
-    **{key: Interval(f"channels of the {doc}", count=MODULES) for key, doc in _WIDTHS.items()},
+    **{key: Interval(f"channels of the {doc}") for key, doc in _WIDTHS.items()},
 }
 
 

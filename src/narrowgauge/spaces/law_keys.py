@@ -19,25 +19,29 @@ class Interval:
         doc: what the drawn number is.
         minimum: smallest number that makes sense.
         maximum: largest number that makes sense.
-        count: how many numbers are drawn from it for one network.
     """
 
     doc: str
     minimum: int = 1
     maximum: int = LARGEST
-    count: int = 1
+
+    @property
+    def allowed(self) -> str:
+        """What a user may write, in words."""
+        return (
+            f"one whole number, or [low, high] with {self.minimum} <= low < high <= {self.maximum + 1}, "
+            "where high itself is never drawn"
+        )
 
     def parse(self, value: Any) -> tuple[int, ...]:
-        """``(low, high)``; ValueError with what is allowed."""
+        """``(low, high)`` of what a user wrote; ValueError if it is not allowed."""
         bounds = (value, value + 1) if _is_integer(value) else value
-        if _are_integers(bounds) and len(bounds) == 2:
-            low, high = bounds
-            if self.minimum <= low < high <= self.maximum + 1:
-                return (low, high)
-        raise ValueError(
-            f"{value!r} is not allowed: [low, high] with whole numbers {self.minimum} <= low < high <= "
-            f"{self.maximum + 1} (high itself is never drawn), or one number"
-        )
+        if not _are_integers(bounds) or len(bounds) != 2:
+            raise ValueError(self.allowed)
+        low, high = bounds
+        if not self.minimum <= low < high <= self.maximum + 1:
+            raise ValueError(self.allowed)
+        return (low, high)
 
 
 @dataclass(frozen=True)
@@ -47,19 +51,24 @@ class OddOptions:
     Attributes:
         doc: what the chosen number is.
         maximum: largest number that makes sense.
-        count: how many choices are made for one network.
     """
 
     doc: str
     maximum: int
-    count: int = 1
+
+    @property
+    def allowed(self) -> str:
+        """What a user may write, in words."""
+        return f"a list of odd numbers from 1 to {self.maximum}, or one of them"
 
     def parse(self, value: Any) -> tuple[int, ...]:
-        """The options; ValueError with what is allowed."""
+        """The options that a user wrote; ValueError if they are not allowed."""
         options = (value,) if _is_integer(value) else value
-        if _are_integers(options) and options and all(1 <= x <= self.maximum and x % 2 for x in options):
-            return tuple(options)
-        raise ValueError(f"{value!r} is not allowed: a list of odd numbers from 1 to {self.maximum}")
+        if not _are_integers(options) or not options:
+            raise ValueError(self.allowed)
+        if not all(1 <= option <= self.maximum and option % 2 for option in options):
+            raise ValueError(self.allowed)
+        return tuple(options)
 
 
 Key = Interval | OddOptions

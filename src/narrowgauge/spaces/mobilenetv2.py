@@ -32,9 +32,9 @@ class MobileNetV2:
 
 
 KEYS = {
-    "expansion": Interval("expansion of each of the seven stages", count=STAGES),
-    "planes": Interval("channels of each stage", count=STAGES),
-    "blocks": Interval("blocks of each stage", count=STAGES),
+    "expansion": Interval("expansion of each of the seven stages"),
+    "planes": Interval("channels of each stage"),
+    "blocks": Interval("blocks of each stage"),
     "io_in": Interval("channels of the first convolution"),
     "io_out": Interval("channels of the last convolution"),
 }

@@ -11,7 +11,7 @@ from narrowgauge.spaces.catalogue import FAMILIES, FIXED, SPACES
 LARGEST_ID = 2**32 - 1
 
 _PUBLISHED_PREFIX = "random-net-"
-_LAW_AND_ID = re.compile(r"(?P<law>[a-z][a-z0-9]*(-[a-z0-9]+)*)-(?P<id>[0-9]{1,10})")
+_LAW = r"[a-z][a-z0-9]*(?:-[a-z0-9]+)*"
 
 
 @dataclass(frozen=True)
@@ -40,6 +40,11 @@ class FixedName:
 def canonical_word(text: str) -> str:
     """Lower case, ``-`` for ``_``, without the published prefix ``random_net_``."""
     return text.strip().lower().replace("_", "-").removeprefix(_PUBLISHED_PREFIX)
+
+
+def is_law_name(word: str) -> bool:
+    """Whether a law may have this canonical name."""
+    return re.fullmatch(_LAW, word) is not None
 
 
 def parse_name(text: str) -> SampleName | FixedName:
@@ -79,9 +84,9 @@ def _synthetic(name: str) -> FixedName | None:
 def _sample(name: str) -> SampleName | None:
     # The longest name first, should one space's name begin with another's.
     for space in sorted(SPACES, key=len, reverse=True):
-        match = _LAW_AND_ID.fullmatch(name.removeprefix(f"{space}-"))
-        if name.startswith(f"{space}-") and match and int(match["id"]) <= LARGEST_ID:
-            return SampleName(space, match["law"], int(match["id"]))
+        match = re.fullmatch(f"{space}-({_LAW})-([0-9]{{1,10}})", name)
+        if match and int(match[2]) <= LARGEST_ID:
+            return SampleName(space, match[1], int(match[2]))
     return None
 
 

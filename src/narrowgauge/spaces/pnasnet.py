@@ -28,7 +28,7 @@ class PNASNet:
 
 
 KEYS = {
-    "cells": Interval("cells of each of the three stages", count=3),
+    "cells": Interval("cells of each of the three stages"),
     "planes": Interval("channels of the first stage"),
     "factor1": Interval("growth of the channels from the first to the second stage"),
     "factor2": Interval("growth of the channels from the second to the third stage"),

@@ -1,5 +1,6 @@
 """ProbeNet_s: three convolutions with rectangular kernels, each followed by a pooling."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from numpy.random import RandomState
@@ -8,7 +9,7 @@ from narrowgauge.graph.builder import GraphBuilder
 from narrowgauge.graph.graph import Graph
 from narrowgauge.spaces.blocks import bn_relu
 from narrowgauge.spaces.draws import choices, integers
-from narrowgauge.spaces.law_keys import Interval, Law, OddOptions
+from narrowgauge.spaces.law_keys import Interval, Key, Law, OddOptions
 from narrowgauge.spaces.registry import register
 
 
@@ -20,9 +21,9 @@ class ProbeNetS:
     kernels: tuple[tuple[int, int], ...]
 
 
-KEYS = {
-    "filters": Interval("channels of each of the three convolutions", count=3),
-    "kernels": OddOptions("height and width of each kernel", maximum=31, count=6),
+KEYS: Mapping[str, Key] = {
+    "filters": Interval("channels of each of the three convolutions"),
+    "kernels": OddOptions("height and width of each of the three kernels", maximum=31),
 }
 
 LAWS = {

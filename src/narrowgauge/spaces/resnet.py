@@ -30,8 +30,8 @@ class ResNet:
 
 
 KEYS = {
-    "width": Interval("channels of the stem and of each of the four stages", count=5),
-    "blocks": Interval("blocks of each stage", count=4),
+    "width": Interval("channels of the stem and of each of the four stages"),
+    "blocks": Interval("blocks of each stage"),
 }
 
 LAWS = {

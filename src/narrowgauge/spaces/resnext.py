@@ -28,8 +28,8 @@ class ResNeXt:
 
 
 KEYS = {
-    "blocks": Interval("blocks of each of the three stages", count=3),
-    "width": Interval("channels of a group, per stage", count=3),
+    "blocks": Interval("blocks of each of the three stages"),
+    "width": Interval("channels of a group, per stage"),
     "product": Interval("limit on channels: a stage has less than product / width groups, at least one"),
 }
 

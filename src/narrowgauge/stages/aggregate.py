@@ -63,9 +63,7 @@ def run(
         for exported, measured in _measured(layout, arch, format_names, devices):
             inputs[f"{arch} {measured.path.parent.name} {measured.path.stem}"] = measured.content_hash
             rows += [
-                summarise(
-                    facts[arch], sweep.rows(), exported, row, predictions.get(row["device"], {}).get(arch)
-                )
+                summarise(facts[arch], sweep.rows(), exported, row, predictions.get(row["device"], {}).get(arch))
                 for row in measured.rows()
             ]
 

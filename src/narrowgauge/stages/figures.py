@@ -1,9 +1,14 @@
 """Draw the figures and write the tables of an experiment from its aggregated artefacts."""
 
+import io
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
+import pandas as pd
 from matplotlib.figure import Figure
 
+from narrowgauge.artefacts.atomic import write_bytes
 from narrowgauge.artefacts.files import read
 from narrowgauge.artefacts.schemas import all_formats, all_training, summary
 from narrowgauge.config.limits import Limits
@@ -30,11 +35,13 @@ def run(*, layout: Layout, limits: Limits) -> None:
         layout.figure("pareto_weights.svg"),
     )
     _save(
-        figures.pareto(rows, "median_ms", "median latency, ms", _latency_limits(limits), panels=devices),
+        figures.pareto(rows, "median_ms", "median latency, ms", _latency_limits(limits, devices), devices),
         layout.figure("pareto_latency.svg"),
     )
     _save(figures.format_heat_map(read(layout.all_formats, all_formats.SCHEMA).frame()), layout.figure("formats.svg"))
-    _save(figures.training_curves(read(layout.all_training, all_training.SCHEMA).frame()), layout.figure("training.svg"))
+    _save(
+        figures.training_curves(read(layout.all_training, all_training.SCHEMA).frame()), layout.figure("training.svg")
+    )
 
 
 def _write_tables(layout: Layout, rows: pd.DataFrame, attributes: Mapping[str, Any]) -> None:

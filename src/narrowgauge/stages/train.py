@@ -72,9 +72,7 @@ def run(
     }
     inputs = {"train": data[0].content_hash, "validation": data[1].content_hash}
     # Threads change only the order of sums: a job that gets other ones in its next try goes on all the same.
-    unfinished = Checkpoints(
-        checkpoints, {**parameters, "inputs": inputs, "seed": seed, "code_version": code_version}
-    )
+    unfinished = Checkpoints(checkpoints, {**parameters, "inputs": inputs, "seed": seed, "code_version": code_version})
 
     def report(epoch: Epoch) -> None:
         print(f"{arch}  {epoch.line(settings.epochs)}", flush=True)

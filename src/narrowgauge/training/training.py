@@ -24,7 +24,7 @@ class Trained:
 
     arrays: Arrays
     history: tuple[Epoch, ...]
-    status: Literal["ok", "diverged"]
+    status: Literal["trained", "diverged"]
 
 
 def train(
@@ -67,5 +67,5 @@ def train(
                     break
                 checkpoints.save(Checkpoint(number, trainer.state(), tuple(history)))
             else:
-                return Trained(trainer.result(), tuple(history), "ok")
+                return Trained(trainer.result(), tuple(history), "trained")
     return Trained(trainer.result(), tuple(history), "diverged")

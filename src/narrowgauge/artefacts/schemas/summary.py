@@ -1,6 +1,7 @@
 """The answer: one row per architecture, format and device."""
 
 import pyarrow as pa
+
 from narrowgauge.artefacts.schema import Column, Schema
 
 SCHEMA = Schema(

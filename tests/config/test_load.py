@@ -1,0 +1,255 @@
+"""Configs, right and wrong, as a user writes them."""
+
+import contextlib
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from narrowgauge.config.load import canonical_yaml, load, store_resolved
+from narrowgauge.config.model import Experiment
+from narrowgauge.errors import NarrowgaugeError
+
+ROOT = Path(__file__).resolve().parents[2]
+RIGHT = {
+    "experiment": "tiny",
+    "architectures": ["probenet-s-slim", {"space": "mobilenetv2", "law": "s6", "ids": "3-5"}],
+}
+
+
+def problems(**changes: object) -> list[str]:
+    """The lines of the message for a right config with top-level keys changed."""
+    with pytest.raises(NarrowgaugeError) as caught:
+        load(RIGHT | changes)
+    head, *lines = str(caught.value).split("\n")
+    assert head == f"config has {len(lines)} problem{'s' if len(lines) > 1 else ''}:"
+    return [line.strip() for line in lines]
+
+
+def test_the_default_experiment_is_right():
+    experiment = load(ROOT / "config.yaml")
+    spaces = {name.split("-")[0] for name in experiment.arch_names}
+    assert len(spaces) >= 4
+    assert experiment.format_names == ["e8m23", "e5m10", "e8m7", "e4m3", "best"]
+
+
+def test_the_grid_is_expanded_in_its_order_and_duplicates_are_said():
+    grid = ["mobilenetv2-s4-7", {"space": "mobilenetv2", "law": "s4", "ids": [7, "9-11", 2]}, "probenet-s-slim"]
+    experiment = load({"experiment": "grid", "architectures": grid, "formats": ["fp16", "e5m10", "best"]})
+    assert experiment.arch_names == [
+        *(f"mobilenetv2-s4-{number}" for number in (7, 9, 10, 11, 2)),
+        "probenet-s-slim",
+    ]
+    assert experiment.format_names == ["e5m10", "best"]
+    assert experiment.plain_formats == ["e5m10"]
+    assert experiment.duplicates == ["mobilenetv2-s4-7", "e5m10"]
+
+
+@pytest.mark.parametrize(("ids", "expected"), [(4, [4]), ("4", [4]), ("4-6", [4, 5, 6]), ([1, "3-4"], [1, 3, 4])])
+def test_ids_are_one_a_range_or_a_list(ids, expected):
+    experiment = load({"experiment": "x", "architectures": [{"space": "densenet", "law": "s3", "ids": ids}]})
+    assert experiment.arch_names == [f"densenet-s3-{number}" for number in expected]
+
+
+@pytest.mark.parametrize("ids", [-1, "6-4", "a", 1.5, True, "0-99999999", 2**32, [], None, {"from": 1}])
+def test_ids_that_are_none(ids):
+    (line,) = problems(architectures=[{"space": "densenet", "law": "s3", "ids": ids}])
+    assert line.startswith("architectures[0].ids")
+    assert "a range such as 10-19" in line
+
+
+def test_every_problem_is_told_at_once():
+    lines = problems(
+        experiment="with blanks",
+        training={"batch_size": 0, "epoch": 3, "momentum": True, "augmentation": {"shift": "far"}},
+        data={"name": "parquet", "validation_share": 0.9},
+        architectures=["mobilnetv2-s4-3", {"space": "densenet", "law": "s99", "ids": "5-3"}],
+        formats=["e9m1", "best"],
+        devices=["loca"],
+        limits={"latency_ms": {"local": -1}, "weight_bytes": "32 stones", "at_most": 2.5},
+        sweeps={},
+    )
+    starts = {
+        "experiment: 'with blanks'; allowed: letters, digits, - and _": 1,
+        "training.batch_size: 0; allowed: a whole number, at least 1": 1,
+        "training.epoch: unknown key; did you mean epochs?": 1,
+        "training.momentum: true; allowed: a number, at least 0, below 1": 1,
+        "training.augmentation.shift: 'far'; allowed: a whole number, at least 0": 1,
+        "data.train: nothing given; allowed: a Parquet file": 1,
+        "data.test: nothing given; allowed: a Parquet file": 1,
+        "data.validation_share: 0.9; allowed: a number, above 0, below 0.5": 1,
+        "architectures[0]: 'mobilnetv2-s4-3'": 1,
+        "architectures[1].ids: '5-3'; allowed: a whole number": 1,
+        "formats[0]: 'e9m1'; allowed: a number format": 1,
+        "devices[0].name: 'loca'; did you mean local?": 1,
+        "limits.latency_ms.local: -1; allowed: a number, above 0": 1,
+        "limits.weight_bytes: '32 stones'; allowed: a number of bytes": 1,
+        "limits.at_most: 2.5; allowed: a whole number, at least 1": 1,
+        "sweeps: unknown key; did you mean sweep?": 1,
+    }
+    assert {start: sum(line.startswith(start) for line in lines) for start in starts} == starts
+    assert len(lines) == len(starts)
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({"architectures": ["resnet19"]}, "architectures[0]: 'resnet19'"),
+        ({"architectures": ["mobilenetv2-s9-3"]}, "architectures[0]: 'mobilenetv2-s9-3'"),
+        ({"architectures": [{"space": "mobilnetv2", "law": "s4", "ids": 3}]}, "did you mean mobilenetv2?"),
+        ({"architectures": [{"space": "mobilenetv2", "law": "s44", "ids": 3}]}, "did you mean s4?"),
+        ({"architectures": []}, "architectures: []; allowed: a list"),
+        ({"architectures": "resnet18"}, "architectures: 'resnet18'; allowed: a list"),
+        ({"exclude": ["probenet-s-fat"]}, "exclude[0]: 'probenet-s-fat'; allowed: an architecture of the grid"),
+        ({"devices": ["local", "local"]}, "devices: 'local' 2 times; allowed: each name once"),
+        ({"limits": {"latency_ms": {"locale": 5}}}, "limits.latency_ms.locale: unknown device; allowed: a device"),
+        ({"limits": {"latency_ms": 5}, "calibration": {"enabled": False}}, "limits.latency_ms: 5.0; allowed: with"),
+        ({"formats": ["best"]}, "formats: ['best']; allowed: best beside"),
+        ({"data": {"name": "cifar10"}}, "data.folder: nothing given; allowed: a folder"),
+        ({"results": 5}, "results: 5; allowed: a path"),
+        ({"seed": float("nan")}, "seed: nan; allowed: a whole number"),
+        ({"seed": 1 << 40_000}, "seed: a huge number; allowed: a whole number"),
+        ({"training": {"learning_rate": float("inf")}}, "training.learning_rate: inf; allowed: a number"),
+        ({"training": ["epochs", 3]}, "training: ['epochs', 3]; allowed: a mapping with the keys epochs"),
+        ({"laws": {"mobilnetv2": {"s7": {}}}}, "laws.mobilnetv2: "),
+        (
+            {
+                "laws": {
+                    "mobilenetv2": {
+                        "s7": {"blocks": 1, "io_in": 8, "io_out": 16, "planes": [2, 8], "expansion": [9, 2]}
+                    }
+                }
+            },
+            "laws.mobilenetv2.s7.expansion: [9, 2]",
+        ),
+    ],
+)
+def test_one_problem(changes, expected):
+    (line,) = problems(**changes)
+    assert expected in line
+
+
+def test_names_are_checked_in_what_is_right_beside_what_is_wrong():
+    lines = problems(architectures=[5, "resnet19"], training={"epochs": 0})
+    assert [line.split(":")[0] for line in lines] == ["architectures[0]", "architectures[1]", "training.epochs"]
+
+
+def test_units_and_exponents_are_understood():
+    # PyYAML reads 1e-2, which YAML 1.2 calls a number, as text.
+    experiment = load(
+        RIGHT
+        | {
+            "limits": {"weight_bytes": "32KiB", "activation_bytes": 10_000},
+            **yaml.safe_load("training: {learning_rate: 1e-2}"),
+        }
+    )
+    assert experiment.limits.weight_bytes == 32 * 1024
+    assert experiment.limits.activation_bytes == 10_000
+    assert experiment.training.learning_rate == 0.01
+
+
+def test_an_empty_section_takes_its_defaults():
+    assert load(RIGHT | {"limits": None, "training": None}) == load(RIGHT)
+
+
+def test_latency_limits_hold_for_every_device_or_for_those_named():
+    assert load(RIGHT | {"limits": {"latency_ms": 5}}).limits.latency_for("local") == 5
+    assert load(RIGHT | {"limits": {"latency_ms": {"local": 5}}}).limits.latency_for("local") == 5
+    assert load(RIGHT | {"limits": {"latency_ms": {"local": 5}}}).limits.latency_for("other") is None
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("experiment: [1, 2\nformats: x\n", "line 2"),
+        ("experiment: a\n\tformats: b\n", "line 2"),
+        (
+            "experiment: a\nseed: 1\nexperiment: b\n",
+            "line 3, column 1: not valid YAML: the key 'experiment' is there twice",
+        ),
+        ("experiment: !!python/object:os.system {}\n", "line 1"),
+        ("seed: 2024-13-45\n", "not valid YAML: month must be in 1..12"),
+        ("seed: !!int x\n", "not valid YAML"),
+        ("[" * 10_000, "nested too deeply"),
+        ("a: \x00", "not valid YAML"),
+        ("", "is empty"),
+        ("- experiment\n", "holds ['experiment']"),
+        ("digits", "holds 'digits'"),
+    ],
+)
+def test_what_is_no_config_is_told_with_file_and_line(tmp_path, text, expected):
+    path = tmp_path / "mine.yaml"
+    path.write_text(text)
+    with pytest.raises(NarrowgaugeError) as caught:
+        load(path)
+    assert str(caught.value).startswith(str(path))
+    assert expected in str(caught.value)
+
+
+def test_a_file_that_is_not_there(tmp_path):
+    with pytest.raises(NarrowgaugeError, match=r"none\.yaml: there is no such config file"):
+        load(tmp_path / "none.yaml")
+    with pytest.raises(NarrowgaugeError, match="cannot be read: Is a directory"):
+        load(tmp_path)
+
+
+def test_the_resolved_config_reads_back_as_the_same_experiment(tmp_path):
+    changes = {
+        "limits": {"weight_bytes": "32KiB", "latency_ms": {"local": 5}, "format": "fp16"},
+        "devices": [{"name": "local", "threads": [1, 2]}],
+        "data": {"name": "cifar10", "folder": "somewhere/ä"},
+        "training": {"ema_decay": 0.99, "weight_decay": 1e-5},
+        "exclude": ["mobilenetv2-s6-4"],
+    }
+    experiment = load(RIGHT | changes)
+    path = store_resolved(experiment, tmp_path / "configs")
+    assert load(path) == experiment
+    assert load(yaml.safe_load(canonical_yaml(experiment))) == experiment
+    assert store_resolved(load(path), tmp_path / "configs") == path
+    assert store_resolved(load(RIGHT), tmp_path / "configs") != path
+
+
+def test_an_unknown_device_is_asked_for():
+    with pytest.raises(NarrowgaugeError, match="'pi3' is no device of this config: local"):
+        load(RIGHT).device("pi3")
+
+
+def test_loading_imports_no_heavy_library():
+    heavy = {"torch", "sklearn", "onnxruntime", "matplotlib", "pandas"}
+    code = f"import sys, narrowgauge.config.load; print(*({heavy} & set(sys.modules)))"
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert result.stdout.split() == []
+
+
+scalars = st.one_of(
+    st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=8), st.dates(), st.binary(max_size=4)
+)
+inner_keys = ["space", "law", "ids", "name", "threads", "latency_ms", "local", "epochs", "mobilenetv2", "s7"]
+known = st.sampled_from([*Experiment.model_fields, *inner_keys])
+keys = st.one_of(known, scalars)
+anything = st.recursive(
+    scalars | st.sampled_from(["e5m10", "best", "local", "1-3", "32KiB"]),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(keys, inner, max_size=4),
+    max_leaves=12,
+)
+
+
+@settings(max_examples=300, deadline=None)
+@given(config=st.dictionaries(keys, anything, max_size=6) | anything)
+def test_whatever_a_config_holds_it_is_right_or_told_wrong(config):
+    # Any other error fails the test.
+    with contextlib.suppress(NarrowgaugeError):
+        load(config)
+
+
+@settings(max_examples=200, deadline=None)
+@given(text=st.text(alphabet="ab:-[]{}&*!|>?#%'\", \n\t0123456789.~<=", max_size=60))
+def test_whatever_a_file_holds_it_is_right_or_told_wrong(tmp_path_factory, text):
+    path = tmp_path_factory.getbasetemp() / "fuzzed.yaml"
+    path.write_text(text)
+    with pytest.raises(NarrowgaugeError):
+        load(path)

@@ -1,0 +1,82 @@
+"""The data stage: splits, normalisation, and what is read back."""
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from narrowgauge.config.data import DataSettings
+from narrowgauge.data.images import load_images
+from narrowgauge.data.normalisation import measure
+from narrowgauge.data.sources import read_examples
+from narrowgauge.data.split import stratified_split
+from narrowgauge.errors import NarrowgaugeError
+from narrowgauge.stages import data
+
+
+@pytest.fixture(scope="module")
+def digits(tmp_path_factory):
+    return write_digits(tmp_path_factory.mktemp("digits"))
+
+
+def write_digits(folder, **settings):
+    files = {split: folder / f"{split}.parquet" for split in ("train", "validation", "test")}
+    chosen = DataSettings(**settings)
+    data.run_training(settings=chosen, train=files["train"], validation=files["validation"], code_version="1")
+    data.run_test(settings=chosen, train=files["train"], test=files["test"], code_version="1")
+    return {split: load_images(path) for split, path in files.items()}
+
+
+def test_three_splits_share_no_image(digits):
+    assert [len(split) for split in digits.values()] == [1293, 144, 360]
+    source = read_examples(DataSettings(), "training").images
+    joined = torch.cat([digits["train"].images, digits["validation"].images])
+    assert sorted(map(bytes, joined.numpy())) == sorted(map(bytes, source))
+
+
+def test_images_come_back_as_they_were_read(digits):
+    expected = read_examples(DataSettings(), "test")
+    np.testing.assert_array_equal(digits["test"].images.numpy(), expected.images)
+    np.testing.assert_array_equal(digits["test"].labels.numpy(), expected.labels)
+    assert digits["test"].classes == 10
+
+
+def test_normalisation_is_that_of_the_training_split(digits):
+    normalised = digits["train"].normalised().double()
+    torch.testing.assert_close(normalised.mean((0, 2, 3)), torch.zeros(3, dtype=torch.float64), atol=1e-5, rtol=0)
+    torch.testing.assert_close(
+        normalised.std((0, 2, 3), correction=0), torch.ones(3, dtype=torch.float64), atol=1e-5, rtol=0
+    )
+    assert digits["validation"].normalisation == digits["test"].normalisation == digits["train"].normalisation
+
+
+def test_same_settings_give_the_same_content_and_another_seed_does_not(digits, tmp_path):
+    again = write_digits(tmp_path / "again")
+    other = write_digits(tmp_path / "other", split_seed=1)
+    assert [split.content_hash for split in again.values()] == [split.content_hash for split in digits.values()]
+    assert other["train"].content_hash != digits["train"].content_hash
+    assert torch.equal(other["test"].images, digits["test"].images)
+
+
+@given(hnp.arrays(np.uint8, (3, 2, 4, 4)))
+def test_mean_and_deviation_agree_with_numpy(images):
+    normalisation = measure(images)
+    pixels = images.astype(np.float64) / 255
+    np.testing.assert_allclose(normalisation.mean, pixels.mean((0, 2, 3)), atol=1e-12)
+    expected = pixels.std((0, 2, 3))
+    np.testing.assert_allclose(normalisation.std, np.where(images.std((0, 2, 3)) == 0, 1, expected), atol=1e-12)
+
+
+@given(st.lists(st.integers(20, 60), min_size=2, max_size=6), st.floats(0.1, 0.4), st.integers(0, 9))
+def test_a_split_keeps_the_share_of_every_class(sizes, share, seed):
+    labels = np.repeat(np.arange(len(sizes)), sizes)
+    kept, cut = stratified_split(labels, share, seed)
+    assert sorted([*kept, *cut]) == list(range(len(labels)))
+    assert np.abs(np.bincount(labels[cut], minlength=len(sizes)) - share * np.array(sizes)).max() <= 1.5
+
+
+def test_a_class_too_small_to_split_is_told():
+    with pytest.raises(NarrowgaugeError, match=r"validation_share 0\.1 cannot be cut from 4 images"):
+        stratified_split(np.array([0, 0, 0, 1]), 0.1, 0)
