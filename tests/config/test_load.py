@@ -84,7 +84,7 @@ def test_every_problem_is_told_at_once():
         "data.validation_share: 0.9; allowed: a number, above 0, below 0.5": 1,
         "architectures[0]: 'mobilnetv2-s4-3'": 1,
         "architectures[1].ids: '5-3'; allowed: a whole number": 1,
-        "formats[0]: 'e9m1'; allowed: a number format": 1,
+        "formats[0]: 'e9m1' is no number format; did you mean e8m1?; allowed: eXmY with": 1,
         "devices[0].name: 'loca'; did you mean local?": 1,
         "limits.latency_ms.local: -1; allowed: a number, above 0": 1,
         "limits.weight_bytes: '32 stones'; allowed: a number of bytes": 1,

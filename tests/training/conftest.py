@@ -41,9 +41,7 @@ def prepared(tmp_path_factory):
         validation=folder / "validation.parquet",
         code_version="",
     )
-    data.run_test(
-        settings=settings, train=folder / "train.parquet", test=folder / "test.parquet", code_version=""
-    )
+    data.run_test(settings=settings, train=folder / "train.parquet", test=folder / "test.parquet", code_version="")
     rows = [
         {column.name: some_value(column.type) for column in candidates.SCHEMA.columns}
         | {"arch": arch, "graph": graph.to_json()}

@@ -39,7 +39,8 @@ def set_aside(path: Path) -> Path:
 
 
 def _artefacts(root: Path) -> Iterator[Path]:
-    for folder, _, files in os.walk(root):
+    for folder, folders, files in os.walk(root):
+        folders.sort()
         for name in sorted(files):
             if name.endswith(".parquet"):
                 yield Path(folder, name)

@@ -1,5 +1,6 @@
 """The one writer and the one reader of artefacts."""
 
+import hashlib
 import json
 import os
 import time
@@ -82,7 +83,7 @@ def write(
         "tools": tool_versions(),
         **written_here(moment),
     }
-    metadata = {HEADER: json.dumps(header).encode()}
+    metadata = {HEADER: json.dumps(header | {"checksum": _checksum(header)}).encode()}
     with replacing(path) as temporary:
         pq.write_table(
             table.replace_schema_metadata(metadata),
@@ -152,10 +153,16 @@ def read_header(path: Path) -> dict[str, Any]:
         raise NarrowgaugeError(f"{path} is a Parquet file, but no artefact of narrowgauge (no such metadata)")
     try:
         header: dict[str, Any] = json.loads(metadata[HEADER])
-        header["kind"], header["version"], header["content_hash"], header["attributes"], header["provenance"]
-    except (ValueError, KeyError, TypeError) as error:
+        whole = header.pop("checksum") == _checksum(header)
+    except (ValueError, KeyError, AttributeError) as error:
         raise _broken(path, "its metadata cannot be read") from error
+    if not whole:
+        raise _broken(path, "its metadata are not what was written (their checksum differs)")
     return header
+
+
+def _checksum(header: Mapping[str, Any]) -> str:
+    return hashlib.sha256(canonical_json(header)).hexdigest()[:16]
 
 
 def _conforming(schema: Schema, rows: pa.Table | Iterable[Mapping[str, Any]]) -> pa.Table:

@@ -5,13 +5,18 @@ from typing import Annotated
 from pydantic import WithJsonSchema
 
 from narrowgauge.config.base import checked_name
-from narrowgauge.formats.format import parse_format
+from narrowgauge.config.problems import nearest
+from narrowgauge.errors import NarrowgaugeError
+from narrowgauge.formats.format import ALL_FORMATS, parse_format
 
-_FORMAT = "a number format eXmY with X from 1 to 8 and Y from 1 to 23, or fp32, fp16, bf16"
+_FORMAT = "eXmY with X from 1 to 8 and Y from 1 to 23, fp32, fp16, bf16"
 
 
 def _format(name: str) -> str:
-    return parse_format(name).name
+    try:
+        return parse_format(name).name
+    except NarrowgaugeError:
+        raise NarrowgaugeError(f"{name!r} is no number format{nearest(name, map(str, ALL_FORMATS))}") from None
 
 
 def _format_or_best(name: str) -> str:

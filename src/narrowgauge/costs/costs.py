@@ -1,7 +1,7 @@
 """All costs of a network at once."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from narrowgauge.costs.activations import Lifetimes, lifetimes, peak_bytes
@@ -47,7 +47,12 @@ class Costs:
 
     def peak_activation_bytes(self, bits: int) -> int:
         """Most bytes of activations alive at once, at so many bits a number, each tensor in whole bytes."""
-        return int(peak_bytes(self.activations, [bits])[0])
+        return self.peak_activation_bytes_for([bits])[0]
+
+    def peak_activation_bytes_for(self, bits: Sequence[int]) -> list[int]:
+        """``peak_activation_bytes`` for many widths, much faster than one by one."""
+        peaks: list[int] = peak_bytes(self.activations, bits).tolist()
+        return peaks
 
 
 def costs_of(graph: Graph) -> Costs:

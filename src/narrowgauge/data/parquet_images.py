@@ -55,7 +55,9 @@ def read_parquet(source: Path) -> Examples:
 
 def _files(source: Path) -> list[Path]:
     if not source.exists():
-        raise NarrowgaugeError(f"{source} does not exist; data.train and data.test name Parquet files or folders of them")
+        raise NarrowgaugeError(
+            f"{source} does not exist; data.train and data.test name Parquet files or folders of them"
+        )
     paths = sorted(source.glob("*.parquet")) if source.is_dir() else [source]
     if not paths:
         raise NarrowgaugeError(f"{source} holds no .parquet file")

@@ -7,9 +7,7 @@ from sklearn.model_selection import train_test_split
 from narrowgauge.errors import NarrowgaugeError
 
 
-def stratified_split(
-    labels: NDArray[np.int64], share: float, seed: int
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def stratified_split(labels: NDArray[np.int64], share: float, seed: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Cut a share out of a data set, from each class alike.
 
     Args:
@@ -26,5 +24,7 @@ def stratified_split(
     try:
         rest, cut = train_test_split(np.arange(len(labels)), test_size=share, random_state=seed, stratify=labels)
     except ValueError as error:
-        raise NarrowgaugeError(f"data.validation_share {share} cannot be cut from {len(labels)} images: {error}") from error
+        raise NarrowgaugeError(
+            f"data.validation_share {share} cannot be cut from {len(labels)} images: {error}"
+        ) from error
     return np.sort(rest), np.sort(cut)

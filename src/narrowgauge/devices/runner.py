@@ -19,6 +19,7 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import fcntl
+import functools
 import gc
 import hashlib
 import importlib.util
@@ -61,14 +62,14 @@ def main(path: str) -> int:
     # An array of its own for every image: cutting it out is no part of an inference.
     feeds = [image[np.newaxis].copy() for image in np.load(job["images"], allow_pickle=False)]
     with wait_for_lock(Path(job["lock"])), Path(job["results"]).open("w", encoding="utf-8") as results:
-        empty = apart(lambda: memory_without_network(job), job["timeout_seconds"])
+        empty = apart(functools.partial(memory_without_network, job), job["timeout_seconds"])
         if "peak_memory_bytes" not in empty:
             say("error", message=f"{job['runtime']} does not work on the device: {empty['message']}")
             return RUNTIME_UNUSABLE
         record(results, {"device": {**describe_device(), "empty_memory_bytes": empty["peak_memory_bytes"]}})
         for network in job["networks"]:
             say("started", id=network["id"])
-            result = apart(lambda network=network: measure(job, network, feeds), job["timeout_seconds"])
+            result = apart(functools.partial(measure, job, network, feeds), job["timeout_seconds"])
             record(results, {"network": {"id": network["id"], **result}})
             say("finished", id=network["id"], status=result["status"])
     return 0

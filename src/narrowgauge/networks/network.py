@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from narrowgauge.graph.graph import Graph
 from narrowgauge.networks.layers import layer
 
+
 @dataclass(frozen=True, slots=True)
 class _Step:
     """One live node: what it reads, whether a ReLU follows inside it, and whose results nobody reads after it."""

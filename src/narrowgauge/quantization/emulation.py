@@ -9,23 +9,25 @@ from collections.abc import Callable, Mapping
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 
 from narrowgauge.formats import Format, round_to
-from narrowgauge.graph.graph import Graph, Node
+from narrowgauge.graph.graph import Graph
 from narrowgauge.graph.operators import Concat, MaxPool, Relu, Slice
 from narrowgauge.networks.layers import layer
 from narrowgauge.quantization.value_range import ValueRange, value_range
 
 # What these hand on are numbers that they were given, or zero: rounding them again would change nothing.
-_MAKE_NO_NEW_NUMBERS = (Concat, MaxPool, Relu, Slice)
-_FLOAT32 = Format(8, 23)
+_MAKES_NO_NEW_NUMBERS = (Concat, MaxPool, Relu, Slice)
+_SINGLE = Format(8, 23)
+
+Observer = Callable[[Tensor], None]
 
 
 class EmulatedNetwork:
-    """Executes a folded graph in the format that ``use`` has set; several threads may call it at once.
+    """Executes a folded graph in the format that ``use`` has set; several threads may do so at once.
 
-    The arithmetic is that of the trained network's own layers, in the channels-last memory format.
+    The arithmetic is that of the layers that trained the network, in the channels-last memory format.
 
     Args:
         graph: the folded graph.
@@ -36,44 +38,49 @@ class EmulatedNetwork:
     def __init__(
         self, graph: Graph, parameters: Mapping[str, NDArray[np.float32]], device: torch.device | None = None
     ) -> None:
+        self.graph = graph
         self.device = device or torch.device("cpu")
-        self._graph = graph
-        self._uses = dict(graph.uses)
-        self._layers = torch.nn.ModuleDict(
-            {node.name: layer(node.operator, *graph.input_shapes(node)) for node in graph.nodes[1:]}
-        )
-        self._layers.requires_grad_(False).eval().to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.format = _SINGLE
+        self._layers = nn.ModuleDict({n.name: layer(n.operator, *graph.input_shapes(n)) for n in graph.nodes[1:]})
+        self._layers.requires_grad_(False).eval().to(device=self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self._stored = {name: torch.tensor(parameters[name], device=self.device) for name, _ in graph.parameters()}
-        self.format = _FLOAT32
-        self.use(_FLOAT32)
+        self.use(_SINGLE)
 
     def use(self, fmt: Format) -> None:
-        """Round the parameters to a format, from their float32 values, and execute in it from now on."""
+        """Execute in a format from now on; the parameters are rounded to it from their float32 values."""
         self.format = fmt
         for name, parameter in self._layers.named_parameters():
-            parameter.copy_(self._stored[name])
-            self._round(parameter)
+            self._round(parameter.copy_(self._stored[name]))
 
     def parameter_range(self) -> ValueRange:
         """The range of the rounded parameters."""
         return value_range(self._layers.parameters())
 
-    def logits(self, images: Tensor) -> Tensor:
+    def logits(self, images: Tensor, observe: Observer = lambda tensor: None) -> Tensor:
         """Logits of normalised images.
 
         Args:
-            images: float32, ``[n, *graph.input.shape]``; left as they are.
+            images: float32, ``[n, *graph.input.shape]``, on the device of the network; left as they are.
+            observe: called with each tensor that is handed on, once it is rounded.
 
         Returns:
-            float32 ``[n, classes]``, numbers of the format.
+            float32 ``[n, classes]``, all of them numbers of the format.
         """
-        return self._run(images, lambda tensor: None)
+        results = {self.graph.input.name: self._round(images.clone(memory_format=torch.channels_last))}
+        observe(results[self.graph.input.name])
+        unread = dict(self.graph.uses)
+        for node in self.graph.nodes[1:]:
+            result = self._layers[node.name](*(results[name] for name in node.inputs))
+            # In place, while the result is in the cache. The ReLU goes first: rounding is monotone and keeps zero.
+            result = result.relu_() if node.relu else result
+            if not isinstance(node.operator, _MAKES_NO_NEW_NUMBERS):
+                observe(self._round(result))
+            results[node.name] = result
+            for name in node.inputs:
+                unread[name] -= 1
+                if not unread[name]:
+                    del results[name]
+        return results[self.graph.output.name]
 
-    def observed_logits(self, images: Tensor) -> tuple[Tensor, ValueRange]:
-        """The same, with the range of all numbers that were handed on."""
-        ranges: list[ValueRange] = []
-        logits = self._run(images, lambda tensor: ranges.append(value_range([tensor])))
-        total = ranges[0]
-        for extent in ranges:
-            total |= extent
-        return logits, total
+    def _round(self, tensor: Tensor) -> Tensor:
+        return tensor if self.format == _SINGLE else round_to(tensor, self.format, out=tensor)

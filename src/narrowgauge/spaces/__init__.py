@@ -15,6 +15,7 @@ from narrowgauge.spaces.names import FixedName, SampleName, canonical_name, pars
 __all__ = [
     "FixedName",
     "SampleName",
+    "UserLaws",
     "build",
     "canonical_name",
     "fixed_names",

@@ -16,9 +16,7 @@ class Batches:
     then a window into that memory: all windows are one strided view, and a batch is a single gather from it.
     """
 
-    def __init__(
-        self, images: ImageSet, augmentation: Augmentation, batch_size: int, device: torch.device
-    ) -> None:
+    def __init__(self, images: ImageSet, augmentation: Augmentation, batch_size: int, device: torch.device) -> None:
         self._count = len(images)
         self._batch_size = min(batch_size, self._count)
         self._augmentation = augmentation

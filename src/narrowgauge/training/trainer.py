@@ -58,9 +58,7 @@ class Trainer:
         self._network: Network = network.to(platform.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self._optimiser = _optimiser(self._network, settings)
         self._average = (
-            AveragedModel(
-                self._network, multi_avg_fn=get_ema_multi_avg_fn(settings.ema_decay), use_buffers=True
-            )
+            AveragedModel(self._network, multi_avg_fn=get_ema_multi_avg_fn(settings.ema_decay), use_buffers=True)
             if settings.ema_decay is not None
             else None
         )
@@ -138,9 +136,7 @@ class Trainer:
         self._network.train()
         generator = epoch_generator(self._attempt.seed, self._attempt.number, number)
         for step, (images, labels) in enumerate(self._batches.epoch(generator), start=(number - 1) * steps):
-            rate = learning_rate(
-                step, settings.epochs * steps, settings.warmup_epochs * steps, self._attempt.peak_rate
-            )
+            rate = learning_rate(step, settings.epochs * steps, settings.warmup_epochs * steps, self._attempt.peak_rate)
             for group in self._optimiser.param_groups:
                 group["lr"] = rate
             with self._platform.autocast():
