@@ -12,6 +12,6 @@ rule sample:
         code=code("sample"),
         architectures=EXPERIMENT.arch_names,
         laws=EXPERIMENT.laws,
-        formats=EXPERIMENT.plain_formats,
+        classes=EXPERIMENT.data.classes,
     shell:
         "narrowgauge sample --config {CONFIG_FILE:q} > {log:q} 2>&1"

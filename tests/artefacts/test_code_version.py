@@ -9,7 +9,9 @@ FILES = {
     "stages/__init__.py": "",
     "stages/train.py": "from pkg.training import loop\nimport pkg.graph\n\ndef run():\n    return loop.go()\n",
     "training/__init__.py": '"""Training."""\n',
-    "training/loop.py": '"""Doc."""\nimport json\n\ndef go():\n    """Doc."""\n    from pkg.late import VALUE\n    return VALUE\n',
+    "training/loop.py": (
+        '"""Doc."""\nimport json\n\ndef go():\n    """Doc."""\n    from pkg.late import VALUE\n    return VALUE\n'
+    ),
     "graph.py": "class G:\n    size: int = 3\n    '''Attribute doc.'''\n",
     "late.py": "VALUE = 1\n",
     "plots.py": "COLOUR = 'blue'\n",

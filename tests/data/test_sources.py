@@ -132,7 +132,7 @@ class TestParquet:
     def test_missing_and_foreign_files_are_told(self, tmp_path):
         with pytest.raises(NarrowgaugeError, match="does not exist"):
             from_parquet(tmp_path / "none.parquet")
-        with pytest.raises(NarrowgaugeError, match="holds no .parquet file"):
+        with pytest.raises(NarrowgaugeError, match=r"holds no \.parquet file"):
             from_parquet(tmp_path)
         (tmp_path / "a.parquet").write_bytes(b"not Parquet at all")
         with pytest.raises(NarrowgaugeError, match=r"a\.parquet cannot be read as Parquet"):

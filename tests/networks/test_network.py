@@ -13,6 +13,7 @@ from narrowgauge.graph.graph import Graph
 from narrowgauge.graph.operators import ScaleShift
 from narrowgauge.networks.network import Network
 from narrowgauge.networks.state import initialise, load_arrays, state_arrays
+from narrowgauge.spaces import build
 
 
 class ByHand(nn.Module):
@@ -152,6 +153,36 @@ def test_folding_keeps_the_logits():
     with torch.no_grad():
         expected = network(images())
     torch.testing.assert_close(folded_logits(graph, random_state(graph), images()), expected, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    "arch",
+    [
+        "densenet-s3-2",
+        "googlenet-s1-2",
+        "mobilenetv2-s4-2",
+        "pnasnet-s3-2",
+        "probenet-s-s1-2",
+        "resnet-s3-2",
+        "resnext-s3-2",
+        "probenet-s-slim",
+        "preactresnet18",
+        "dpn26",
+        "senet18",
+        "vgg11",
+    ],
+)
+def test_folding_keeps_the_logits_of_every_space(arch):
+    graph = build(arch)
+    arrays = random_state(graph)
+    network = Network(graph).eval()
+    load_arrays(network, arrays)
+    batch = images(2)
+    with torch.no_grad():
+        expected = network(batch)
+    # Random statistics blow the activations of deep networks up, and rounding errors with them.
+    largest = max(1.0, expected.abs().max().item())
+    torch.testing.assert_close(folded_logits(graph, arrays, batch), expected, rtol=0, atol=1e-4 * largest)
 
 
 def test_max_pool_padding_never_wins():

@@ -45,7 +45,7 @@ def _sample(options: argparse.Namespace, experiment: Experiment, layout: Layout)
     sample.run(
         architectures=experiment.arch_names,
         laws=experiment.laws,
-        formats=experiment.plain_formats,
+        classes=experiment.data.classes,
         candidates=layout.candidates,
         code_version=_version("sample"),
     )

@@ -13,8 +13,8 @@ class DataSettings(Section):
 
     name: Literal["digits", "cifar10", "parquet"] = "digits"
     """The data set: `digits` (1,797 scanned digits that scikit-learn carries), `cifar10` (the original Python
-    version, downloaded if need be), or `parquet` (encoded images in the layout of the Hugging Face hub: a column `img` or
-    `image`, a column `label`)."""
+    version, downloaded if need be), or `parquet` (encoded images in the layout of the Hugging Face hub: a column
+    `img` or `image`, a column `label`)."""
 
     folder: Path | None = Field(default=None, validate_default=True)
     """With `cifar10`: the folder that holds `cifar-10-batches-py`, or into which it is downloaded."""
@@ -25,6 +25,9 @@ class DataSettings(Section):
 
     test: Path | None = Field(default=None, validate_default=True)
     """With `parquet`: the file of test images, or a folder of such files."""
+
+    classes: int = Field(10, ge=2)
+    """Number of classes that the networks tell apart; labels are 0 to one less."""
 
     validation_share: float = Field(default=0.1, gt=0, lt=0.5)
     """Share of the training images, of each class alike, that is set apart for validation: every choice is made on

@@ -16,7 +16,7 @@ def torchvision_datasets() -> ModuleType:
             raise
         _declare_missing_operators()
         from torchvision import datasets
-    return datasets  # type: ignore[no-any-return]
+    return datasets
 
 
 def _declare_missing_operators() -> None:

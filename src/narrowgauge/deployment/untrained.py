@@ -11,7 +11,7 @@ from narrowgauge.graph.operators import ScaleShift
 
 
 def untrained_parameters(graph: Graph, seed: int) -> dict[str, NDArray[np.float32]]:
-    """Random parameters of a folded network, under which values neither vanish nor explode on the way through.
+    """Random parameters of a folded network that leave ordinary numbers everywhere on the way through it.
 
     That matters for time: arithmetic on subnormal numbers is many times slower on some processors. Weights are
     normal with variance 2 / fan-in (He et al., 2015, "Delving deep into rectifiers", eq. 10), biases and shifts

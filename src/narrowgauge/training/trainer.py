@@ -143,7 +143,7 @@ class Trainer:
                 logits = self._network(images)
             logits = logits.float()
             loss = functional.cross_entropy(logits, labels, label_smoothing=settings.label_smoothing)
-            loss.backward()  # type: ignore[no-untyped-call]
+            loss.backward()
             self._optimiser.step()
             self._optimiser.zero_grad(set_to_none=True)
             if self._average is not None:

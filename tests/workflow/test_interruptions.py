@@ -1,0 +1,108 @@
+"""Jobs that are killed, networks that diverge, configs that are wrong: the workflow as its users meet it."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+
+import pandas as pd
+import yaml
+
+from narrowgauge.artefacts.files import read_header
+
+ARCH = "probenet-s-s2-1"
+EPOCHS = 25
+
+
+def train_processes(folder):
+    """Process ids of trainings that run in a checkout."""
+    found = []
+    for entry in os.listdir("/proc"):
+        try:
+            with open(f"/proc/{entry}/cmdline", "rb") as file:
+                command = file.read().split(b"\0")
+            here = os.readlink(f"/proc/{entry}/cwd") == str(folder)
+        except (OSError, ValueError):
+            continue
+        if here and b"train" in command and any(part.endswith(b"narrowgauge") for part in command):
+            found.append(int(entry))
+    return found
+
+
+def wait_for(condition, seconds=120):
+    end = time.monotonic() + seconds
+    while not (found := condition()):
+        assert time.monotonic() < end, "what the test waits for did not happen"
+        time.sleep(0.02)
+    return found
+
+
+def test_a_killed_training_goes_on_where_it_was_and_ends_with_the_same_weights(checkout):
+    checkout.configure(architectures=[ARCH], training={"epochs": EPOCHS})
+    log = checkout.results / f"logs/train/{ARCH}.log"
+    target = str((checkout.results / f"models/{ARCH}/weights.parquet").relative_to(checkout.folder))
+
+    process = subprocess.Popen(
+        [sys.executable, "-m", "snakemake", "--cores", "1", target],
+        cwd=checkout.folder,
+        env=os.environ | {"PYTHONPATH": str(checkout.folder / "src")},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    wait_for(lambda: log.exists() and "epoch 4/" in log.read_text())
+    for pid in train_processes(checkout.folder):
+        os.kill(pid, signal.SIGKILL)
+    assert process.wait(timeout=60) != 0
+    assert not (checkout.folder / target).exists()
+    reached = max(int(epoch) for epoch in re.findall(r"epoch (\d+)/", log.read_text()))
+    assert reached < EPOCHS
+
+    checkout.snakemake(target)
+    resumed = log.read_text()
+    assert "epoch 1/" not in resumed
+    assert f"epoch {reached + 1}/" in resumed or f"epoch {reached}/" in resumed
+    history = pd.read_parquet(checkout.results / f"models/{ARCH}/training.parquet")
+    assert list(history.epoch) == list(range(1, EPOCHS + 1))
+    interrupted = read_header(checkout.folder / target)["content_hash"]
+
+    (checkout.folder / target).unlink()
+    checkout.snakemake(target)
+    assert "epoch 1/" in log.read_text()
+    assert read_header(checkout.folder / target)["content_hash"] == interrupted
+
+
+def test_a_network_that_diverges_is_a_result(checkout):
+    checkout.configure(architectures=[ARCH], training={"epochs": 1, "learning_rate": 1e30})
+    checkout.snakemake()
+    summary = pd.read_parquet(checkout.results / "summary.parquet")
+    assert set(summary.status) == {"diverged"}
+    assert summary.test_accuracy.isna().all()
+
+
+def test_a_config_with_five_mistakes_names_all_five_before_any_job(checkout):
+    checkout.configure(
+        architectures=["mobilnetv2-s4-1"],
+        formats=["e9m2"],
+        trainig={"epochs": 3},
+        training={"epochs": 0},
+        devices=["lokal"],
+    )
+    result = checkout.snakemake(check=False)
+    assert result.returncode != 0
+    assert "Traceback" not in result.stderr
+    for words in ("mobilnetv2", "e9m2", "trainig", "training.epochs", "lokal"):
+        assert words in result.stderr
+    for nearest in ("mobilenetv2", "training"):
+        assert nearest in result.stderr
+    assert not checkout.results.exists()
+
+
+def test_the_progress_display_counts_jobs_of_each_stage(checkout):
+    result = checkout.snakemake("--logger", "narrowgauge")
+    assert "select: 3 of 3 candidates are trained" in result.stderr
+    lines = re.findall(r"^\[ *(\d+)/(\d+)\]  train +(\d) of 3  (\S+)", result.stderr, flags=re.MULTILINE)
+    assert [line[2] for line in lines] == ["1", "2", "3"]
+    assert {line[3] for line in lines} == set(yaml.safe_load((checkout.folder / "config.yaml").read_text())["architectures"])
+    assert re.search(r"about \d+ (s|min)", result.stderr)
