@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
@@ -60,6 +60,7 @@ def test_same_settings_give_the_same_content_and_another_seed_does_not(digits, t
     assert torch.equal(other["test"].images, digits["test"].images)
 
 
+@settings(deadline=None)
 @given(hnp.arrays(np.uint8, (3, 2, 4, 4)))
 def test_mean_and_deviation_agree_with_numpy(images):
     normalisation = measure(images)
@@ -69,6 +70,7 @@ def test_mean_and_deviation_agree_with_numpy(images):
     np.testing.assert_allclose(normalisation.std, np.where(images.std((0, 2, 3)) == 0, 1, expected), atol=1e-12)
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(20, 60), min_size=2, max_size=6), st.floats(0.1, 0.4), st.integers(0, 9))
 def test_a_split_keeps_the_share_of_every_class(sizes, share, seed):
     labels = np.repeat(np.arange(len(sizes)), sizes)

@@ -33,7 +33,7 @@ def test_a_users_law_draws_within_its_ranges(
     assert all(node.shape[0] in {*range(*planes), *range(*io_in)} for node in convolutions[1:-1])
     depthwise = [node for node in convolutions if node.operator.kernel == (3, 3)][1:]
     assert 7 * blocks[0] <= len(depthwise) <= 7 * (blocks[1] - 1)
-    assert sorted(node.operator.stride for node in depthwise)[-4:] == [1, 2, 2, 2] or len(depthwise) == 3
+    assert [node.operator.stride for node in depthwise].count(2) == 3
 
 
 def test_a_law_equal_to_a_built_in_one_draws_the_same_networks() -> None:
@@ -50,20 +50,15 @@ def test_one_number_stands_for_a_range_of_it() -> None:
     assert [(conv.out_channels, conv.kernel) for conv in convolutions] == [(6, (3, 3))] * 3
 
 
-def test_googlenet_discards_as_many_draws_as_the_published_generator() -> None:
-    # An upper bound of l1 above 60 makes it discard from a wider interval, which takes other random bits.
-    narrow = {"io": [16, 32], **{f"l{n}": [4, 60] for n in range(1, 7)}}
-    laws = {"googlenet": {"narrow": narrow, "wide": narrow | {"l1": [4, 61]}}}
-    space = SPACES["googlenet"]
+@pytest.mark.parametrize(("l1_end", "discarded_end"), [(60, 256), (61, 512)])
+def test_googlenet_discards_what_the_published_generator_discards(l1_end: int, discarded_end: int) -> None:
+    others = {f"l{number}": (4, 60) for number in range(2, 7)}
+    net = SPACES["googlenet"].sample({"io": (16, 32), "l1": (4, l1_end), **others}, RandomState(3))
     rng = RandomState(3)
-    (stem,) = rng.randint(16, 32, 1)
-    modules = []
-    for _ in range(9):
-        rng.randint(16, 256, 7)
-        modules.append(tuple(int(rng.randint(4, 60)) for _ in range(6)))
-    sampled = space.sample({key: tuple(values) for key, values in narrow.items()}, RandomState(3))
-    assert (sampled.stem, sampled.modules) == (stem, tuple(modules))
-    assert build("googlenet-narrow-3", laws) != build("googlenet-wide-3", laws)
+    assert net.stem == rng.randint(16, 32)
+    for widths in net.modules:
+        rng.randint(16, discarded_end, 7)
+        assert widths == tuple(rng.randint(4, end) for end in (l1_end, 60, 60, 60, 60, 60))
 
 
 def test_laws_of_a_space() -> None:
@@ -73,7 +68,7 @@ def test_laws_of_a_space() -> None:
         laws_of("mobilnet")
 
 
-@pytest.mark.parametrize("space", [name for name in space_names()])
+@pytest.mark.parametrize("space", space_names())
 def test_built_in_laws_are_right(space: str) -> None:
     for law in SPACES[space].laws.values():
         assert not validate_law(space, law)

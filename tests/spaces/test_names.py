@@ -52,7 +52,7 @@ def test_a_wrong_name_is_told_what_would_be_right(text: str, told: str) -> None:
 
 
 def test_an_unknown_law_is_told_the_known_ones() -> None:
-    with pytest.raises(NarrowgaugeError, match="pnasnet has no law 's7'.*allowed: s1, s2, s3"):
+    with pytest.raises(NarrowgaugeError, match=r"pnasnet has no law 's7'.*allowed: s1, s2, s3"):
         build("pnasnet-s7-0")
 
 

@@ -2,12 +2,13 @@
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from narrowgauge.training.schedule import learning_rate
 
 
+@settings(deadline=None)
 @given(st.integers(2, 60), st.integers(0, 1), st.floats(1e-3, 10))
 def test_cosine_part_is_that_of_torch(steps, warmup, peak):
     optimiser = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=peak)
@@ -18,6 +19,7 @@ def test_cosine_part_is_that_of_torch(steps, warmup, peak):
         scheduler.step()
 
 
+@settings(deadline=None)
 @given(st.integers(2, 200), st.floats(0, 30), st.floats(1e-3, 10))
 def test_rises_to_the_peak_then_falls_and_stays_positive(steps, warmup, peak):
     rates = [learning_rate(step, steps, warmup, peak) for step in range(steps)]

@@ -1,6 +1,7 @@
 """The ``limits`` section: who may be trained."""
 
 import re
+from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, ByteSize, Field, WithJsonSchema
@@ -37,11 +38,15 @@ class Limits(Section):
     macs: int | None = Field(default=None, ge=1)
     """Multiply-accumulates of one inference."""
 
-    weight_bytes: Bytes | None = None
-    """Bytes of all stored parameters in `format`; takes a unit, as in `32KiB`."""
+    weight_bytes: Bytes | dict[FormatName, Bytes] | None = None
+    """Bytes of all stored parameters: a number in `format`, or `{format: number}`; takes a unit, as in `32KiB`."""
 
     activation_bytes: Bytes | None = None
     """Bytes of the largest set of activations alive at once, in `format`; takes a unit, as in `32KiB`."""
+
+    memory_bytes: Bytes | None = None
+    """Bytes of all stored parameters and the largest set of activations together, in `format`; takes a unit, as in
+    `256KiB`."""
 
     format: FormatName = "e8m23"
     """The number format in which bytes count."""
@@ -53,8 +58,21 @@ class Limits(Section):
     """What is held against `latency_ms`: the upper end of the prediction's interval, or its median."""
 
     at_most: int | None = Field(default=None, ge=1)
-    """Train so many of those within the limits, spread from the cheapest to the dearest."""
+    """Train at most so many of those within the limits, spread from the fastest to the slowest along the expected
+    front: those with more parameters than any faster one."""
 
     def latency_for(self, device: str) -> float | None:
         """The limit on latency, in milliseconds, that holds for a device."""
         return self.latency_ms.get(device) if isinstance(self.latency_ms, dict) else self.latency_ms
+
+    def limited_devices(self, devices: Sequence[str]) -> list[str]:
+        """The devices that have a limit on latency, out of those given and those that the limit names."""
+        if self.latency_ms is None:
+            return []
+        return list(self.latency_ms) if isinstance(self.latency_ms, dict) else list(devices)
+
+    def weight_limits(self) -> list[tuple[str, str, int]]:
+        """``(key, format, bytes)`` of every limit on weights."""
+        if isinstance(self.weight_bytes, dict):
+            return [(f"weight_bytes.{fmt}", fmt, size) for fmt, size in self.weight_bytes.items()]
+        return [] if self.weight_bytes is None else [("weight_bytes", self.format, self.weight_bytes)]

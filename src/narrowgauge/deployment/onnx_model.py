@@ -74,6 +74,11 @@ def onnx_model(graph: Graph, parameters: Tensors) -> bytes:
     return model.SerializeToString(deterministic=True)
 
 
+def operators_of(model: bytes) -> list[str]:
+    """ONNX operators of a file, in their order of execution."""
+    return [node.op_type for node in onnx.load_from_string(model).graph.node]
+
+
 @dataclass(frozen=True, slots=True)
 class _Place:
     """Where an operator stands: its name, the tensors it reads with their shapes, the tensor it makes."""

@@ -54,22 +54,26 @@ def measured(arch: str, fmt: str, resolved: str | None, device: DeviceSettings, 
         return unmeasured(arch, fmt, resolved, device, threads, result.status, result.message) | facts
     samples = _milliseconds(result.samples_ns)
     median, p90, p99 = np.percentile(samples, [50, 90, 99]).tolist()
-    return unmeasured(arch, fmt, resolved, device, threads, result.status, None) | facts | {
-        "runtime_version": result.runtime_version,
-        "samples_ms": samples,
-        "warmup_ms": _milliseconds(result.warmup_ns),
-        "settled": result.settled,
-        "load_ms": result.load_ns / 1e6,
-        "cold_start_ms": result.cold_start_ns / 1e6,
-        "median_ms": median,
-        "p90_ms": p90,
-        "p99_ms": p99,
-        "n": len(samples),
-        "peak_rss_bytes": result.peak_memory_bytes,
-        "model_rss_bytes": max(result.peak_memory_bytes - measurement.device.empty_memory_bytes, 0),
-        "state_before": _text(result.state_before),
-        "state_after": _text(result.state_after),
-    }
+    return (
+        unmeasured(arch, fmt, resolved, device, threads, result.status, None)
+        | facts
+        | {
+            "runtime_version": result.runtime_version,
+            "samples_ms": samples,
+            "warmup_ms": _milliseconds(result.warmup_ns),
+            "settled": result.settled,
+            "load_ms": result.load_ns / 1e6,
+            "cold_start_ms": result.cold_start_ns / 1e6,
+            "median_ms": median,
+            "p90_ms": p90,
+            "p99_ms": p99,
+            "n": len(samples),
+            "peak_rss_bytes": result.peak_memory_bytes,
+            "model_rss_bytes": max(result.peak_memory_bytes - measurement.device.empty_memory_bytes, 0),
+            "state_before": _text(result.state_before),
+            "state_after": _text(result.state_after),
+        }
+    )
 
 
 def judged(measurement: Measurement, labels: NDArray[np.int32], host_classes: NDArray[np.int32]) -> Row:

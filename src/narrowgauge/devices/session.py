@@ -27,9 +27,17 @@ _LINES_OF_AN_ERROR = 10
 
 @dataclass(frozen=True)
 class Measurement:
-    """One run of a network on a device, and what the device said of itself."""
+    """One run of a network on a device.
+
+    Attributes:
+        run: what was asked for.
+        model_sha256: of the exported file.
+        device: what the device said of itself.
+        result: what was measured.
+    """
 
     run: NetworkRun
+    model_sha256: str
     device: DeviceFacts
     result: Result
 
@@ -59,12 +67,16 @@ def measure(
     Raises:
         DeviceError: the session failed as a whole.
     """
+    digests = [_file_digest(run.model) for run in runs]
     session = _Session(transport, device, settings)
-    answer = session.answer_to(runs, images)
+    answer = session.answer_to(runs, digests, images)
     missing = [run.name for run in runs if run.name not in answer.results]
     if missing:
         raise DeviceError(f"device {transport.name} sent no result for {', '.join(missing)}")
-    return [Measurement(run, answer.device, answer.results[run.name]) for run in runs]
+    return [
+        Measurement(run, digest, answer.device, answer.results[run.name])
+        for run, digest in zip(runs, digests, strict=True)
+    ]
 
 
 class _Session:
@@ -75,17 +87,14 @@ class _Session:
         self._last_lines: deque[str] = deque(maxlen=_LINES_OF_AN_ERROR)
         self._message: str | None = None
 
-    def answer_to(self, runs: Sequence[NetworkRun], images: NDArray[np.float32]) -> Answer:
+    def answer_to(self, runs: Sequence[NetworkRun], digests: Sequence[str], images: NDArray[np.float32]) -> Answer:
         """Send, run and fetch."""
         transport = self._transport
-        contents = {run.name: run.model.read_bytes() for run in runs}
-        job_name = _digest(*(f"{run.name} {run.threads} {_digest(contents[run.name])}".encode() for run in runs))
-        folder = transport.folder / "jobs" / job_name
+        folder = transport.folder / "jobs" / _digest(repr([[run.name for run in runs], list(digests)]).encode())
         shared = transport.folder / "shared"
-        script = self._sent(_RUNNER.read_bytes(), shared, ".py")
         networks = [
-            RemoteNetwork(run.name, str(self._sent(content, folder, ".onnx")), _digest(content), run.threads)
-            for run, content in zip(runs, contents.values(), strict=True)
+            RemoteNetwork(run.name, str(self._sent_file(run.model, digest, folder)), digest, run.threads)
+            for run, digest in zip(runs, digests, strict=True)
         ]
         results = folder / "results.jsonl"
         job = job_text(
@@ -96,6 +105,7 @@ class _Session:
             device=self._device,
             settings=self._settings,
         )
+        script = self._sent_file(_RUNNER, _file_digest(_RUNNER), shared)
         exit_code = transport.run(
             [transport.python, str(script), str(self._sent(job.encode(), folder, ".json"))],
             self._heard,
@@ -108,15 +118,18 @@ class _Session:
         transport.remove(folder)
         return answer
 
-    def _sent(self, content: bytes, folder: PurePosixPath, suffix: str) -> PurePosixPath:
+    def _sent_file(self, local: Path, digest: str, folder: PurePosixPath) -> PurePosixPath:
         """Path on the device of a file with this content, sent if it is not there."""
-        remote = folder / f"{_digest(content)}{suffix}"
+        remote = folder / f"{digest}{local.suffix}"
         if not self._transport.exists(remote):
-            with TemporaryDirectory() as temporary:
-                local = Path(temporary) / remote.name
-                local.write_bytes(content)
-                self._transport.put(local, remote)
+            self._transport.put(local, remote)
         return remote
+
+    def _sent(self, content: bytes, folder: PurePosixPath, suffix: str) -> PurePosixPath:
+        with TemporaryDirectory() as temporary:
+            local = Path(temporary) / f"content{suffix}"
+            local.write_bytes(content)
+            return self._sent_file(local, _digest(content), folder)
 
     def _fetched(self, remote: PurePosixPath, names: Sequence[str], images: int) -> Answer | None:
         with TemporaryDirectory() as temporary:
@@ -140,8 +153,13 @@ class _Session:
         print(f"{self._transport.name}: {kind} {text}", flush=True)
 
 
-def _digest(*contents: bytes) -> str:
-    return hashlib.sha256(b"\n".join(contents)).hexdigest()
+def _digest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+def _file_digest(path: Path) -> str:
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def _npy(images: NDArray[np.float32]) -> bytes:

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import EngFormatter, LogLocator, NullFormatter
 
 from narrowgauge.report.pareto import front
 
@@ -49,6 +50,9 @@ def pareto(
                 axis.axvline(value, color="0.3", linestyle="--", linewidth=1)
                 axis.annotate(f" {name}", (value, 0.01), xycoords=("data", "axes fraction"), rotation=90, color="0.3")
             axis.set(xscale="log", xlabel=label, ylabel="test accuracy, %", title=device or None)
+            axis.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+            axis.xaxis.set_major_formatter(EngFormatter(sep=""))
+            axis.xaxis.set_minor_formatter(NullFormatter())
         if axes[0].get_legend_handles_labels()[0]:
             axes[0].legend(title="format")
         return figure

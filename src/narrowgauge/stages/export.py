@@ -8,16 +8,18 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from narrowgauge.artefacts.atomic import write_bytes
-from narrowgauge.artefacts.files import Artefact, read, write
+from narrowgauge.artefacts.files import read, write
 from narrowgauge.artefacts.provenance import Provenance
 from narrowgauge.artefacts.schemas import export as export_schema
 from narrowgauge.artefacts.schemas import formats as formats_schema
 from narrowgauge.artefacts.schemas import weights as weights_schema
 from narrowgauge.artefacts.tensors import tensors_of
+from narrowgauge.costs import costs_of
 from narrowgauge.data.images import load_images
-from narrowgauge.deployment.agreement import TOLERANCE, Agreement, compare
+from narrowgauge.deployment.agreement import TOLERANCE, compare
 from narrowgauge.deployment.host import run_on_host
 from narrowgauge.deployment.onnx_model import onnx_model, operators_of
 from narrowgauge.errors import NarrowgaugeError
@@ -27,7 +29,8 @@ from narrowgauge.graph.graph import Graph, graph_from_json
 from narrowgauge.networks.network import Network
 from narrowgauge.networks.state import load_arrays
 
-Parameters = Mapping[str, NDArray[np.float32]]
+Arrays = Mapping[str, NDArray[np.float32]]
+Facts = dict[str, Any]
 
 
 def run(
@@ -48,7 +51,7 @@ def run(
     Args:
         fmt: ``eXmY``, or ``best`` for the one that the sweep chose.
         weights: weights artefact.
-        formats: formats artefact of the sweep; needed for ``best`` only.
+        formats: formats artefact of the sweep, for ``best``; None for any other format.
         test: images artefact of the test split.
         output: export artefact to write.
         model: ONNX file to write, before the artefact.
@@ -58,24 +61,70 @@ def run(
     Raises:
         NarrowgaugeError: the file does not compute what the network computes; nothing is written.
     """
-    torch.set_num_threads(1)
     trained = read(weights, weights_schema.SCHEMA)
     split = load_images(test)
     inputs = {"weights": trained.content_hash, "test": split.content_hash}
     resolved: str | None = fmt
-    if fmt == "best":
-        assert formats is not None, "the best format is known from the sweep alone"
+    if formats is not None:
         sweep = read(formats, formats_schema.SCHEMA)
         inputs["formats"] = sweep.content_hash
         resolved = sweep.attributes["best"]
+    arch, graph = trained.attributes["arch"], graph_from_json(trained.attributes["graph"])
 
-    graph = graph_from_json(trained.attributes["graph"])
-    folded = fold_graph(graph)
+    if trained.attributes["status"] == "diverged" or resolved is None:
+        content, facts = b"", _not_exported("diverged", "its training diverged")
+    else:
+        content, facts = _exported(graph, tensors_of(trained), resolved, split.normalised(0, images))
     row = dict.fromkeys(export_schema.SCHEMA.arrow.names) | {
-        "arch": trained.attributes["arch"],
+        "arch": arch,
         "format": fmt,
         "resolved_format": resolved,
         "file": model.name,
-        "stored_parameters": sum(int(np.prod(shape)) for _, shape in folded.graph.parameters()),
+        "stored_parameters": costs_of(graph).stored_parameters,
+        **facts,
     }
-    ...
+    write_bytes(model, content)
+    provenance = Provenance(stage="export", inputs=inputs, parameters={"format": fmt}, code_version=code_version)
+    write(output, export_schema.SCHEMA, [row], provenance, {"tolerance": TOLERANCE})
+    print(f"{arch} {fmt} ({resolved}): {row['status']}, {len(content)} bytes", flush=True)
+
+
+def _exported(graph: Graph, tensors: Arrays, fmt: str, images: Tensor) -> tuple[bytes, Facts]:
+    """The checked file of a trained network in a format, and what its row says."""
+    folded = fold_graph(graph)
+    parameters = {name: round_array(value, fmt) for name, value in fold_parameters(graph, folded, tensors).items()}
+    for name, value in parameters.items():
+        if not np.isfinite(value).all():
+            return b"", _not_exported("overflow", f"{name} has values that are too large for {fmt}")
+    content = onnx_model(folded.graph, parameters)
+    agreement = compare(_logits(folded.graph, parameters, images), run_on_host(content, images.numpy()))
+    if not agreement.good:
+        raise NarrowgaugeError(
+            f"the exported file does not compute what the network computes: {agreement.same_class} of "
+            f"{agreement.images} test images get the same class from both, and the logits differ by up to "
+            f"{agreement.largest_difference:.1e} of the largest one, where {TOLERANCE:.0e} is allowed; "
+            "this is a fault of narrowgauge or of onnxruntime, please report it"
+        )
+    return content, {
+        "status": "ok",
+        "file_bytes": len(content),
+        "sha256": hashlib.sha256(content).hexdigest(),
+        "weight_bytes": costs_of(graph).weight_bytes(parse_format(fmt).bits),
+        "operators": operators_of(content),
+        "checked_images": agreement.images,
+        "same_class": agreement.same_class,
+        "largest_difference": agreement.largest_difference,
+    }
+
+
+def _not_exported(status: str, message: str) -> Facts:
+    return {"status": status, "message": message}
+
+
+@torch.inference_mode()
+def _logits(graph: Graph, parameters: Arrays, images: Tensor) -> NDArray[np.float32]:
+    torch.set_num_threads(1)
+    network = Network(graph).eval()
+    load_arrays(network, parameters)
+    logits: NDArray[np.float32] = network(images).numpy()
+    return logits

@@ -26,7 +26,9 @@ SCHEMA = Schema(
         Column("message", pa.string(), "why the status is not ok", nullable=True, volatile=True),
         Column("model_sha256", pa.string(), "of the file that was timed", nullable=True),
         Column("runtime_version", pa.string(), "of the inference engine", nullable=True),
-        Column("predictions", pa.list_(pa.int32()), "class the device gave each test image, -1 for none", nullable=True),
+        Column(
+            "predictions", pa.list_(pa.int32()), "class the device gave each test image, -1 for none", nullable=True
+        ),
         Column("labels", pa.list_(pa.int32()), "class of each test image", nullable=True),
         Column("device_accuracy", pa.float64(), "share of the test images that the device got right", nullable=True),
         Column("disagreements", pa.int32(), "test images whose class differs between device and host", nullable=True),

@@ -1,0 +1,1 @@
+"""Latency of networks that were not timed, predicted from a few that were."""

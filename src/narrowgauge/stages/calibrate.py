@@ -1,0 +1,104 @@
+"""Stage ``calibrate``: a few untrained networks, timed on a device."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+import pyarrow.compute as pc
+
+from narrowgauge.artefacts.files import read, write
+from narrowgauge.artefacts.provenance import Provenance
+from narrowgauge.artefacts.schemas import candidates as candidates_schema
+from narrowgauge.artefacts.schemas import measurements as measurements_schema
+from narrowgauge.config.benchmark import BenchmarkSettings
+from narrowgauge.config.calibration import CalibrationSettings
+from narrowgauge.config.devices import DeviceSettings
+from narrowgauge.deployment.onnx_model import onnx_model
+from narrowgauge.deployment.untrained import untrained_parameters
+from narrowgauge.devices.job import NetworkRun
+from narrowgauge.devices.rows import measured
+from narrowgauge.devices.session import measure
+from narrowgauge.devices.transport import LocalTransport
+from narrowgauge.graph.fold import fold_graph
+from narrowgauge.graph.graph import Graph, graph_from_json
+from narrowgauge.latency.design import chosen
+
+# Arithmetic on the device is float32, whatever the format of the parameters.
+_FORMAT = "e8m23"
+_IMAGES = 10
+_COSTS = ("arch", "macs", "stored_parameters", "peak_activation_bytes", "operators")
+
+
+def run(
+    *,
+    candidates: Path,
+    device: DeviceSettings,
+    settings: CalibrationSettings,
+    benchmark: BenchmarkSettings,
+    output: Path,
+    work: Path,
+    seed: int,
+    code_version: str,
+) -> None:
+    """Choose candidates that differ as much as possible, and measure them untrained in one session.
+
+    Args:
+        candidates: candidates artefact.
+        device: entry of ``devices`` in the config.
+        settings: section ``calibration`` of the config.
+        benchmark: section ``benchmark``: how to measure.
+        output: measurements artefact to write.
+        work: folder of this job.
+        seed: of parameters, images and the order of the measurements.
+        code_version: of this stage.
+
+    Raises:
+        DeviceError: the device could not be used at all.
+    """
+    costs = read(candidates, candidates_schema.SCHEMA, columns=_COSTS)
+    rows = costs.rows()
+    archs = [rows[position]["arch"] for position in chosen(rows, settings.networks)]
+    graphs = _graphs(candidates, archs)
+    generator = np.random.default_rng(seed)
+    # In random order: what drifts while a device warms up must not pass for an effect of size.
+    order = [archs[position] for position in generator.permutation(len(archs))]
+    images = generator.standard_normal((_IMAGES, *graphs[archs[0]].input.shape), np.float32)
+    work.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(dir=work) as folder:
+        runs = _exported(order, graphs, device.threads, Path(folder), seed)
+        measurements = measure(LocalTransport(work), runs, images, device, benchmark)
+    provenance = Provenance(
+        stage="calibrate",
+        inputs={"candidates": costs.content_hash},
+        parameters={
+            "device": device.model_dump(mode="json"),
+            "calibration": settings.model_dump(mode="json"),
+            "benchmark": benchmark.model_dump(mode="json"),
+        },
+        seed=seed,
+        code_version=code_version,
+    )
+    timed = [measured(m.run.model.stem, _FORMAT, _FORMAT, device, m) for m in measurements]
+    write(output, measurements_schema.SCHEMA, timed, provenance)
+
+
+def _graphs(candidates: Path, archs: Sequence[str]) -> dict[str, Graph]:
+    wanted = pc.field("arch").isin(archs)
+    rows: list[dict[str, Any]] = read(
+        candidates, candidates_schema.SCHEMA, columns=["arch", "graph"], where=wanted
+    ).rows()
+    return {row["arch"]: graph_from_json(row["graph"]) for row in rows}
+
+
+def _exported(
+    archs: Sequence[str], graphs: Mapping[str, Graph], threads: Sequence[int], folder: Path, seed: int
+) -> list[NetworkRun]:
+    runs = []
+    for arch in archs:
+        graph = fold_graph(graphs[arch]).graph
+        model = folder / f"{arch}.onnx"
+        model.write_bytes(onnx_model(graph, untrained_parameters(graph, seed)))
+        runs += [NetworkRun(f"{arch} threads {count}", model, count) for count in threads]
+    return runs
