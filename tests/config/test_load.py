@@ -12,7 +12,9 @@ from hypothesis import strategies as st
 
 from narrowgauge.config.load import canonical_yaml, load, store_resolved
 from narrowgauge.config.model import Experiment
+from narrowgauge.costs import costs_of
 from narrowgauge.errors import NarrowgaugeError
+from narrowgauge.spaces import build
 
 ROOT = Path(__file__).resolve().parents[2]
 RIGHT = {
@@ -35,6 +37,17 @@ def test_the_default_experiment_is_right():
     spaces = {name.split("-")[0] for name in experiment.arch_names}
     assert len(spaces) >= 4
     assert experiment.format_names == ["e8m23", "e5m10", "e8m7", "e4m3", "best"]
+
+
+def test_the_default_limits_say_no_to_some():
+    experiment = load(ROOT / "config.yaml")
+    costs = {name: costs_of(build(name)) for name in experiment.arch_names}
+    within = [
+        name
+        for name, cost in costs.items()
+        if cost.macs <= experiment.limits.macs and cost.weight_bytes(32) <= experiment.limits.weight_bytes
+    ]
+    assert len(costs) / 2 < len(within) < len(costs)
 
 
 def test_the_grid_is_expanded_in_its_order_and_duplicates_are_said():
@@ -115,6 +128,7 @@ def test_every_problem_is_told_at_once():
         ({"seed": 1 << 40_000}, "seed: a huge number; allowed: a whole number"),
         ({"training": {"learning_rate": float("inf")}}, "training.learning_rate: inf; allowed: a number"),
         ({"training": ["epochs", 3]}, "training: ['epochs', 3]; allowed: a mapping with the keys epochs"),
+        ({"architectures": ["synthwide-2"]}, "architectures[0]: synthwide-2 takes larger images"),
         ({"laws": {"mobilnetv2": {"s7": {}}}}, "laws.mobilnetv2: "),
         (
             {
@@ -138,6 +152,20 @@ def test_names_are_checked_in_what_is_right_beside_what_is_wrong():
     assert [line.split(":")[0] for line in lines] == ["architectures[0]", "architectures[1]", "training.epochs"]
 
 
+def test_laws_of_ones_own_are_drawn_like_any_other():
+    ranges = {"expansion": 1, "planes": [2, 5], "blocks": [1, 3], "io_in": 8, "io_out": [8, 16]}
+    experiment = load(
+        {
+            "experiment": "own",
+            "laws": {"mobilenetv2": {"mine": ranges}},
+            "architectures": [{"space": "mobilenetv2", "law": "mine", "ids": "0-1"}, "mobilenetv2-mine-7"],
+        }
+    )
+    assert experiment.arch_names == ["mobilenetv2-mine-0", "mobilenetv2-mine-1", "mobilenetv2-mine-7"]
+    assert all(build(name, experiment.laws) for name in experiment.arch_names)
+    assert load(yaml.safe_load(canonical_yaml(experiment))) == experiment
+
+
 def test_units_and_exponents_are_understood():
     # PyYAML reads 1e-2, which YAML 1.2 calls a number, as text.
     experiment = load(
@@ -153,7 +181,8 @@ def test_units_and_exponents_are_understood():
 
 
 def test_an_empty_section_takes_its_defaults():
-    assert load(RIGHT | {"limits": None, "training": None}) == load(RIGHT)
+    assert load(RIGHT | {"limits": None, "training": {"augmentation": None}, "exclude": None}) == load(RIGHT)
+    assert problems(architectures=None)[0].startswith("architectures: not given; allowed: a list")
 
 
 def test_latency_limits_hold_for_every_device_or_for_those_named():
@@ -228,8 +257,9 @@ def test_loading_imports_no_heavy_library():
 scalars = st.one_of(
     st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=8), st.dates(), st.binary(max_size=4)
 )
-inner_keys = ["space", "law", "ids", "name", "threads", "latency_ms", "local", "epochs", "mobilenetv2", "s7"]
-known = st.sampled_from([*Experiment.model_fields, *inner_keys])
+schema = Experiment.model_json_schema()
+sections = [schema, *schema["$defs"].values()]
+known = st.sampled_from([*{key for section in sections for key in section["properties"]}, "mobilenetv2", "local", "s7"])
 keys = st.one_of(known, scalars)
 anything = st.recursive(
     scalars | st.sampled_from(["e5m10", "best", "local", "1-3", "32KiB"]),
@@ -239,7 +269,7 @@ anything = st.recursive(
 
 
 @settings(max_examples=300, deadline=None)
-@given(config=st.dictionaries(keys, anything, max_size=6) | anything)
+@given(config=st.dictionaries(keys, anything, max_size=6).map(lambda changes: RIGHT | changes) | anything)
 def test_whatever_a_config_holds_it_is_right_or_told_wrong(config):
     # Any other error fails the test.
     with contextlib.suppress(NarrowgaugeError):

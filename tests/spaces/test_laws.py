@@ -79,7 +79,7 @@ def test_built_in_laws_are_right(space: str) -> None:
 @pytest.mark.parametrize(
     ("key", "value", "told"),
     [
-        ("planes", [5, 5], "planes: [5, 5]; allowed: one whole number, or [low, high] with 1 <= low < high"),
+        ("planes", [5, 5], "planes: [5, 5]; allowed: a whole number, or [low, high] with 1 <= low < high"),
         ("planes", [0, 5], "planes: [0, 5]; allowed"),
         ("planes", [1, 2, 3], "planes: [1, 2, 3]; allowed"),
         ("planes", [1.5, 2], "planes: [1.5, 2]; allowed"),

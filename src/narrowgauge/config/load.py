@@ -29,7 +29,8 @@ def load(config: Mapping[str, Any] | Path) -> Experiment:
     if not isinstance(raw, Mapping):
         kind = "is empty" if raw is None else f"holds {shown(raw)}"
         raise NarrowgaugeError(f"{origin}: {kind}; allowed: keys with values, such as `experiment: name`")
-    raw = dict(raw)
+    # A key whose entries are all commented out counts as not given.
+    raw = {key: value for key, value in raw.items() if value is not None or key not in Experiment.model_fields}
     experiment, problems = None, []
     try:
         experiment = Experiment.model_validate(raw)

@@ -49,7 +49,7 @@ def compare(expected: NDArray[np.float32], actual: NDArray[np.float32]) -> Agree
     if not np.array_equal(expected[~finite], actual[~finite], equal_nan=True) or not np.isfinite(actual[finite]).all():
         difference = float("inf")
     else:
-        difference = float(np.abs(expected - actual)[finite].max(initial=0.0))
+        difference = float(np.abs(expected[finite] - actual[finite]).max(initial=0.0))
     ours, theirs = classes_of(expected), classes_of(actual)
     rows = np.flatnonzero(ours != theirs)
     margins = expected[rows, ours[rows]] - expected[rows, theirs[rows]]

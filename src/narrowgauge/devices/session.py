@@ -113,8 +113,8 @@ class _Session:
         )
         answer = self._fetched(results, [run.name for run in runs], len(images))
         if exit_code or answer is None:
-            said = self._message or "; it said: " + " | ".join(self._last_lines)
-            raise DeviceError(f"device {transport.name}: the runner ended with exit code {exit_code}: {said}")
+            reason = self._message or f"the runner ended with exit code {exit_code}: {' | '.join(self._last_lines)}"
+            raise DeviceError(f"device {transport.name}: {reason}")
         transport.remove(folder)
         return answer
 

@@ -45,7 +45,7 @@ def summarise(
         "float_validation_accuracy": by_format.get("e8m23", {}).get("validation_accuracy"),
         **{key: by_format.get(resolved, {}).get(key) for key in _FROM_SWEEP},
         **{key: measurement[key] for key in _FROM_MEASUREMENT},
-        "device_images": len(measurement["predictions"] or []) or None,
-        "samples": len(measurement["samples_ms"] or []),
+        "device_images": len(measurement["labels"]) if measurement["labels"] else None,
+        "samples": measurement["n"],
         "predicted_ms": predicted_ms,
     }

@@ -28,10 +28,8 @@ class Interval:
     @property
     def allowed(self) -> str:
         """What a user may write, in words."""
-        return (
-            f"one whole number, or [low, high] with {self.minimum} <= low < high <= {self.maximum + 1}, "
-            "where high itself is never drawn"
-        )
+        bound = "" if self.maximum == LARGEST else f" <= {self.maximum + 1}"
+        return f"a whole number, or [low, high] with {self.minimum} <= low < high{bound} (high is never drawn)"
 
     def parse(self, value: Any) -> tuple[int, ...]:
         """``(low, high)`` of what a user wrote; ValueError if it is not allowed."""

@@ -51,11 +51,12 @@ def validate_laws(laws: UserLaws) -> list[str]:
             problems.append(f"{space}: no such space{_nearest(space, SPACES)}; allowed: {', '.join(SPACES)}")
             continue
         for law, values in named.items():
+            if canonical_word(law) in taken:
+                problems.append(f"{space}.{law}: there is such a law already; allowed: a name of its own")
+                continue
+            taken.add(canonical_word(law))
             if not is_law_name(canonical_word(law)):
                 problems.append(f"{space}.{law}: wrong name; allowed: letters, digits and '-', a letter first")
-            elif canonical_word(law) in taken:
-                problems.append(f"{space}.{law}: there is such a law already; allowed: a name of its own")
-            taken.add(canonical_word(law))
             problems += [f"{space}.{law}.{problem}" for problem in validate_law(space, values)]
     return problems
 
@@ -111,7 +112,7 @@ def _problems(keys: Mapping[str, Key], law: Mapping[str, Any]) -> Iterator[str]:
             yield f"{key}: {reprlib.repr(value)}; allowed: {error}"
     for key in keys:
         if key not in law:
-            yield f"{key}: missing; allowed: {keys[key].allowed} ({keys[key].doc})"
+            yield f"{key}: missing; allowed: {keys[key].allowed}, for the {keys[key].doc}"
 
 
 def _nearest(word: object, known: Iterable[str]) -> str:

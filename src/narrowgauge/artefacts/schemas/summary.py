@@ -17,7 +17,7 @@ SCHEMA = Schema(
         Column("runtime", pa.string(), "inference engine on the device", nullable=True),
         Column("threads", pa.int32(), "threads used on the device", nullable=True),
         Column("status", pa.string(), "ok, diverged (training), or what the device said"),
-        Column("message", pa.string(), "why the status is not ok", nullable=True),
+        Column("message", pa.string(), "why the status is not ok", nullable=True, volatile=True),
         Column("trainable_parameters", pa.int64(), "trained parameters"),
         Column("stored_parameters", pa.int64(), "parameters stored after folding batch norm"),
         Column("macs", pa.int64(), "multiply-accumulates per image"),
