@@ -30,7 +30,7 @@ rule all:
     default_target: True
     input:
         LAYOUT.summary,
-        aggregated_files(),
+        rules.figures.output,
 
 
 onsuccess:

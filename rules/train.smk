@@ -5,6 +5,7 @@ rule train:
     input:
         # Only the network itself counts, see params: a new candidate retrains nobody.
         candidates=ancient(LAYOUT.candidates),
+        selected=ancient(LAYOUT.selected),
         train=LAYOUT.images("train"),
         validation=LAYOUT.images("validation"),
     output:

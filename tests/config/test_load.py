@@ -121,6 +121,11 @@ def test_every_problem_is_told_at_once():
         ({"devices": ["local", "local"]}, "devices: 'local' 2 times; allowed: each name once"),
         ({"limits": {"latency_ms": {"locale": 5}}}, "limits.latency_ms.locale: unknown device; allowed: a device"),
         ({"limits": {"latency_ms": 5}, "calibration": {"enabled": False}}, "limits.latency_ms: 5.0; allowed: with"),
+        (
+            {"limits": {"weight_bytes": {"e9m1": "3KiB"}}},
+            "limits.weight_bytes.e9m1: 'e9m1' is no number format; did you",
+        ),
+        ({"limits": {"weight_bytes": {"e5m10": "1,000"}}}, "limits.weight_bytes.e5m10: '1,000'; allowed: a number of"),
         ({"formats": ["best"]}, "formats: ['best']; allowed: best beside"),
         ({"data": {"name": "cifar10"}}, "data.folder: nothing given; allowed: a folder"),
         ({"results": 5}, "results: 5; allowed: a path"),

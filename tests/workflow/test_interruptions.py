@@ -104,5 +104,7 @@ def test_the_progress_display_counts_jobs_of_each_stage(checkout):
     assert "select: 3 of 3 candidates are trained" in result.stderr
     lines = re.findall(r"^\[ *(\d+)/(\d+)\]  train +(\d) of 3  (\S+)", result.stderr, flags=re.MULTILINE)
     assert [line[2] for line in lines] == ["1", "2", "3"]
-    assert {line[3] for line in lines} == set(yaml.safe_load((checkout.folder / "config.yaml").read_text())["architectures"])
+    assert {line[3] for line in lines} == set(
+        yaml.safe_load((checkout.folder / "config.yaml").read_text())["architectures"]
+    )
     assert re.search(r"about \d+ (s|min)", result.stderr)

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, ByteSize, Field, WithJsonSchema
+from pydantic_core import PydanticCustomError
 
 from narrowgauge.config.base import Section
 from narrowgauge.config.format_name import FormatName
@@ -15,7 +16,7 @@ _BYTES_ALLOWED = "a number of bytes above 0, also with a unit, as in 32KiB"
 def _number_and_unit(value: Any) -> Any:
     # ByteSize reads as far as it understands: "1,000" would be one byte.
     if isinstance(value, str) and not re.fullmatch(r"\s*\d+(\.\d+)?\s*[A-Za-z]*\s*", value, flags=re.ASCII):
-        raise ValueError(_BYTES_ALLOWED)
+        raise PydanticCustomError("byte_text", "no number of bytes")
     return value
 
 

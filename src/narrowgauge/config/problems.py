@@ -101,13 +101,14 @@ def _branches(node: Node, schema: Node) -> list[Node]:
 
 def _locate(loc: Sequence[int | str], schema: Node, raw: Any) -> tuple[str, Node]:
     """Key path and schema of what pydantic calls ``loc``; some of its parts are only names for branches of unions."""
-    path, node = "", schema
+    path, node, parent = "", schema, schema
     for part in loc:
-        if part == "[key]":
-            return path.removeprefix("."), {"allowed": "text as a key"}
+        if part == "[key]":  # the key before is at fault, not its value
+            names = [branch["propertyNames"] for branch in _branches(parent, schema) if "propertyNames" in branch]
+            return path.removeprefix("."), names[0] if names else {"type": "string"}
         child = _child(node, part, schema, raw)
         if child is not None:
-            path, node, raw = path + _step(part, raw), child, _entry(raw, part)
+            path, parent, node, raw = path + _step(part, raw), node, child, _entry(raw, part)
     return path.removeprefix("."), node
 
 

@@ -43,7 +43,7 @@ if __name__ == "__main__":
 
 import numpy as np
 
-RUNTIME_UNUSABLE, HOST_GONE = 3, 4
+RUNTIME_UNUSABLE, CORES_MISSING, HOST_GONE = 3, 4, 5
 NANOSECONDS = 10**9
 LOCK_POLL_SECONDS = 0.5
 REMINDER_SECONDS = 30.0
@@ -59,6 +59,10 @@ def main(path: str) -> int:
         install = f"{sys.executable} -m pip install {job['runtime']}"
         say("error", message=f"{job['runtime']} is not installed on the device; there, run: {install}")
         return RUNTIME_UNUSABLE
+    missing = set(job["cpus"] or ()) - os.sched_getaffinity(0)
+    if missing:
+        say("error", message=f"there is no core {min(missing)}, or not for us: {sorted(os.sched_getaffinity(0))} are")
+        return CORES_MISSING
     # An array of its own for every image: cutting it out is no part of an inference.
     feeds = [image[np.newaxis].copy() for image in np.load(job["images"], allow_pickle=False)]
     with wait_for_lock(Path(job["lock"])), Path(job["results"]).open("w", encoding="utf-8") as results:
