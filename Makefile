@@ -11,6 +11,7 @@ SNAKEMAKE = PATH="$(abspath $(BIN)):$$PATH" $(BIN)/snakemake --cores $(CORES) --
 .DEFAULT_GOAL := run
 
 run: $(VENV)/run.stamp
+	@$(BIN)/narrowgauge config $(CONFIG)
 	@$(SNAKEMAKE) --logger narrowgauge
 	@$(MAKE) --no-print-directory report
 	@$(BIN)/narrowgauge results --config $(CONFIG)
@@ -32,6 +33,9 @@ format: $(VENV)/test.stamp
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 	$(BIN)/snakefmt Snakefile rules
+
+docs: $(VENV)/run.stamp
+	$(BIN)/python -m narrowgauge.config.docs
 
 $(VENV)/run.stamp: pyproject.toml constraints.txt
 	$(PYTHON) tools/create_environment.py $(VENV)

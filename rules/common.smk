@@ -23,6 +23,9 @@ try:
 except NarrowgaugeError as error:
     raise WorkflowError(str(error)) from None
 
+for name in EXPERIMENT.duplicates:
+    logger.info(f"{name} is listed more than once, and taken once")
+
 LAYOUT = Layout(EXPERIMENT.root)
 # Jobs read the whole config, checked and complete, from a file named after its content: a run in progress keeps
 # its own even if another one is planned beside it. It is no input, so that only the settings a job uses (its

@@ -1,5 +1,6 @@
 """Exported and untrained networks, measured on this machine."""
 
+import hashlib
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +20,7 @@ from narrowgauge.deployment.host import run_on_host
 from narrowgauge.deployment.onnx_model import onnx_model
 from narrowgauge.deployment.untrained import untrained_parameters
 from narrowgauge.devices.test_images import load_test_images
+from narrowgauge.errors import NarrowgaugeError
 from narrowgauge.graph.fold import fold_graph
 from narrowgauge.spaces import build
 from narrowgauge.stages import benchmark, calibrate, sample
@@ -55,6 +57,7 @@ def write_export(folder: Path, content: bytes, status: str = "ok") -> None:
         "message": None if status == "ok" else "why",
         "file": "model.onnx",
         "stored_parameters": 1,
+        "sha256": hashlib.sha256(content).hexdigest(),
     }
     (folder / "model.onnx").write_bytes(content)
     write(folder / "export.parquet", export_schema.SCHEMA, [row], Provenance("export", {}), {"tolerance": 1e-4})
@@ -112,6 +115,13 @@ def test_a_network_that_fails_there_is_a_row_with_its_reason(tmp_path: Path, tes
     (row,) = artefact.rows()
     assert row["status"] == "failed"
     assert "INVALID_PROTOBUF" in row["message"]
+
+
+def test_a_file_that_is_not_the_exported_one_is_refused(tmp_path: Path, test_split: Path) -> None:
+    write_export(tmp_path, b"what was exported")
+    (tmp_path / "model.onnx").write_bytes(b"something else")
+    with pytest.raises(NarrowgaugeError, match=r"model\.onnx is not the file"):
+        run_benchmark(tmp_path, test_split, DeviceSettings())
 
 
 def test_device_gets_the_images_that_training_sees(test_split: Path) -> None:

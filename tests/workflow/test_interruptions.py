@@ -2,12 +2,12 @@
 
 import os
 import re
-import signal
 import subprocess
 import sys
 import time
 
 import pandas as pd
+import psutil
 import yaml
 
 from narrowgauge.artefacts.files import read_header
@@ -16,19 +16,10 @@ ARCH = "probenet-s-s2-1"
 EPOCHS = 25
 
 
-def train_processes(folder):
-    """Process ids of trainings that run in a checkout."""
-    found = []
-    for entry in os.listdir("/proc"):
-        try:
-            with open(f"/proc/{entry}/cmdline", "rb") as file:
-                command = file.read().split(b"\0")
-            here = os.readlink(f"/proc/{entry}/cwd") == str(folder)
-        except (OSError, ValueError):
-            continue
-        if here and b"train" in command and any(part.endswith(b"narrowgauge") for part in command):
-            found.append(int(entry))
-    return found
+def trainings(folder):
+    """Processes that train in a checkout."""
+    running = psutil.process_iter(["cmdline", "cwd"])
+    return [p for p in running if p.info["cwd"] == str(folder) and "train" in (p.info["cmdline"] or [])]
 
 
 def wait_for(condition, seconds=120):
@@ -52,8 +43,8 @@ def test_a_killed_training_goes_on_where_it_was_and_ends_with_the_same_weights(c
         stderr=subprocess.DEVNULL,
     )
     wait_for(lambda: log.exists() and "epoch 4/" in log.read_text())
-    for pid in train_processes(checkout.folder):
-        os.kill(pid, signal.SIGKILL)
+    for training in trainings(checkout.folder):
+        training.kill()
     assert process.wait(timeout=60) != 0
     assert not (checkout.folder / target).exists()
     reached = max(int(epoch) for epoch in re.findall(r"epoch (\d+)/", log.read_text()))

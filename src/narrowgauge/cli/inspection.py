@@ -58,6 +58,8 @@ def _config(options: argparse.Namespace) -> None:
     if options.resolved:
         print(canonical_yaml(experiment), end="")
     else:
+        for name in experiment.duplicates:
+            print(f"note: {name} is listed more than once, and taken once")
         print(
             f"{options.config} is right: experiment {experiment.experiment}, {len(experiment.arch_names)} "
             f"architectures x {len(experiment.format_names)} formats x {len(experiment.devices)} devices"

@@ -6,6 +6,7 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
+from narrowgauge.config.calibration import FEWEST_NETWORKS
 from narrowgauge.config.grid import ArchitectureEntry, ArchitectureName, Samples, names_of
 from narrowgauge.config.model import Experiment
 from narrowgauge.config.problems import Problem, nearest, shown
@@ -112,6 +113,14 @@ def _latency_is_predicted_where_it_is_limited(parts: Parts) -> Iterator[Problem]
         yield Problem("limits.latency_ms", shown(limits.latency_ms), allowed)
 
 
+def _calibration_has_enough_networks(parts: Parts) -> Iterator[Problem]:
+    grid, calibration = parts.value("architectures"), parts.value("calibration")
+    names = {name for entry in grid or () for name in names_of(entry)}
+    if calibration and calibration.enabled and 0 < len(names) < FEWEST_NETWORKS:
+        found = f"true, for {len(names)} architectures"
+        yield Problem("calibration.enabled", found, f"true with at least {FEWEST_NETWORKS} architectures, or false")
+
+
 def _best_has_a_choice(parts: Parts) -> Iterator[Problem]:
     formats, sweep = parts.value("formats"), parts.value("sweep")
     if formats and sweep and set(formats) == {"best"} and sweep.formats == "listed":
@@ -126,5 +135,6 @@ _CHECKS: tuple[Callable[[Parts], Iterator[Problem]], ...] = (
     _devices_are_told_apart,
     _limited_devices_are_listed,
     _latency_is_predicted_where_it_is_limited,
+    _calibration_has_enough_networks,
     _best_has_a_choice,
 )

@@ -1,31 +1,51 @@
 """The ``sweep`` section: trained networks in reduced number formats."""
 
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from narrowgauge.config.base import Section
 
 
 class BestRule(Section):
-    """Which format of a network is called `best`: decided on the validation images alone."""
+    """Which format of a network is called `best`: decided on the validation images alone. Ties go to fewer bits, then
+    to fewer exponent bits."""
+
+    rule: Literal["loss", "weights", "memory"] = "loss"
+    """`loss`: the fewest bits that lose at most `loss_points`. `weights`: the highest accuracy with the weights within
+    `max_bytes`. `memory`: the same with the weights plus the peak of the activations."""
 
     loss_points: float = Field(default=1.0, ge=0, le=100)
-    """The fewest bits that lose at most so many percentage points of validation accuracy against e8m23; among equal
-    bits the fewest exponent bits."""
+    """Percentage points of validation accuracy that may be lost against e8m23, under the rule `loss`."""
+
+    max_bytes: int | None = Field(default=None, ge=1)
+    """Bytes that the network may take, under the rules `weights` and `memory`."""
+
+    @model_validator(mode="after")
+    def _has_its_limit(self) -> Self:
+        if (self.rule == "loss") != (self.max_bytes is None):
+            raise ValueError("max_bytes with rule: weights and rule: memory, and only there")
+        return self
 
 
 class SweepSettings(Section):
     """Accuracy of each trained network in number formats, and the choice of its best one."""
 
     formats: Literal["listed", "all"] = "listed"
-    """Which formats are measured, and so may become `best`: those listed under `formats`, or all 184."""
+    """Which formats are measured, and so may become `best`: those listed under `formats` and e8m23, or all 184."""
+
+    test: Literal["listed", "all"] = "listed"
+    """In which of them test accuracy is reported too: those listed, e8m23 and the best one, or all."""
 
     best: BestRule = BestRule()
     """Which format of a network is called `best`."""
 
-    batch_size: int = Field(default=250, ge=1)
-    """Images per step; bounds the memory, does not change the result."""
+    batch_size: int | None = Field(default=None, ge=1)
+    """Images per step; bounds the memory. None: 32 on a CPU, where a small batch stays in the cache, and 1000 on a
+    GPU."""
+
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    """Where to compute; `auto` takes a GPU when there is one."""
 
     threads: int = Field(default=1, ge=1)
     """CPU threads of one sweep."""

@@ -10,7 +10,7 @@ from pydantic import BaseModel
 
 from narrowgauge.artefacts.schemas.measurements import SCHEMA
 from narrowgauge.config.devices import DeviceSettings
-from narrowgauge.devices.result import Success
+from narrowgauge.devices.result import Result, Success
 from narrowgauge.devices.session import Measurement
 
 Row = dict[str, Any]
@@ -76,17 +76,17 @@ def measured(arch: str, fmt: str, resolved: str | None, device: DeviceSettings, 
     )
 
 
-def judged(measurement: Measurement, labels: NDArray[np.int32], host_classes: NDArray[np.int32]) -> Row:
+def judged(result: Result, labels: NDArray[np.int32], host_classes: NDArray[np.int32]) -> Row:
     """The columns that say how right a device was; nothing if it failed.
 
     Args:
-        measurement: of a network that classified images.
+        result: of a network that classified images.
         labels: right classes, ``[n]``.
         host_classes: what the same file answers on the host, ``[n]``.
     """
-    if not isinstance(measurement.result, Success):
+    if not isinstance(result, Success):
         return {}
-    predictions = np.array(measurement.result.predictions, np.int32)
+    predictions = np.array(result.predictions, np.int32)
     return {
         "predictions": predictions.tolist(),
         "labels": labels.tolist(),

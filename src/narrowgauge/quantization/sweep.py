@@ -75,15 +75,39 @@ class Sweep:
         widest, *narrower = family
         self._network.use(widest)
         if not (narrower and self._infer):
-            yield self._computed(widest)
-            yield from map(self._computed, narrower)
+            for fmt in family:
+                yield self._result(fmt, widest, [None] * len(self._batches))
             return
-        observed = list(self._pool.map(self._observed, self._batches))
+        observed = list(self._pool.map(self._right_and_range, self._batches))
+        yield self._result(widest, widest, [right for right, _ in observed])
         parameters = self._network.parameter_range()
-        right = [count for count, _ in observed]
-        yield FormatResult(widest, len(self._images), sum(right))
         for fmt in narrower:
-            same = [(parameters | values).fits(fmt) for _, values in observed]
-            yield self._partly_computed(fmt, widest, right, same)
-"""
-"""
+            known = [right if (parameters | values).fits(fmt) else None for right, values in observed]
+            yield self._result(fmt, widest, known)
+
+    def _result(self, fmt: Format, widest: Format, known: Sequence[int | None]) -> FormatResult:
+        """The result in a format, with the right answers of some batches known from the widest one."""
+        missing = [batch for batch, right in zip(self._batches, known, strict=True) if right is None]
+        if missing:
+            self._network.use(fmt)
+        computed = sum(self._pool.map(self._right, missing))
+        inferred = 0 if fmt == widest else len(self._images) - sum(batch.stop - batch.start for batch in missing)
+        taken_over = sum(right for right in known if right is not None)
+        return FormatResult(fmt, len(self._images), computed + taken_over, inferred, widest if inferred else None)
+
+    @torch.inference_mode()
+    def _right(self, batch: slice) -> int:
+        images, labels = self._load(batch)
+        return int(right_answers(self._network.logits(images), labels))
+
+    @torch.inference_mode()
+    def _right_and_range(self, batch: slice) -> tuple[int, ValueRange]:
+        images, labels = self._load(batch)
+        ranges: list[ValueRange] = []
+        logits = self._network.logits(images, observe=lambda tensor: ranges.append(value_range([tensor])))
+        return int(right_answers(logits, labels)), reduce(or_, ranges)
+
+    def _load(self, batch: slice) -> tuple[Tensor, Tensor]:
+        device = self._network.device
+        pixels, labels = self._images.images[batch].to(device), self._images.labels[batch].to(device)
+        return self._images.normalisation.apply(pixels), labels

@@ -1,5 +1,6 @@
 """Stage ``benchmark``: an exported network, timed on a device."""
 
+import hashlib
 from pathlib import Path
 
 from narrowgauge.artefacts.files import read, write
@@ -11,10 +12,12 @@ from narrowgauge.config.devices import DeviceSettings
 from narrowgauge.deployment.agreement import classes_of
 from narrowgauge.deployment.host import run_on_host
 from narrowgauge.devices.job import NetworkRun
+from narrowgauge.devices.result import Success
 from narrowgauge.devices.rows import Row, judged, measured, unmeasured
 from narrowgauge.devices.session import measure
 from narrowgauge.devices.test_images import TestImages, load_test_images
 from narrowgauge.devices.transport import LocalTransport
+from narrowgauge.errors import NarrowgaugeError
 
 
 def run(
@@ -48,12 +51,14 @@ def run(
 
     Raises:
         DeviceError: the device could not be used at all.
+        NarrowgaugeError: the ONNX file is not the one that was exported.
     """
     exported = read(export, export_schema.SCHEMA)
     (facts,) = exported.rows()
     images = load_test_images(test, settings.images, settings.seed)
     resolved = facts["resolved_format"]
     if facts["status"] == "ok":
+        _check_file(model, facts["sha256"], export)
         rows = _measured(arch, fmt, resolved, model, images, device, settings, work)
     else:
         reason = facts["status"], facts["message"]
@@ -65,6 +70,11 @@ def run(
         code_version=code_version,
     )
     write(output, measurements_schema.SCHEMA, rows, provenance)
+
+
+def _check_file(model: Path, sha256: str, export: Path) -> None:
+    if not model.is_file() or hashlib.sha256(model.read_bytes()).hexdigest() != sha256:
+        raise NarrowgaugeError(f"{model} is not the file that {export} describes: delete both and run snakemake again")
 
 
 def _measured(
@@ -79,8 +89,9 @@ def _measured(
 ) -> list[Row]:
     runs = [NetworkRun(f"{arch} {fmt} threads {threads}", model, threads) for threads in device.threads]
     measurements = measure(LocalTransport(work), runs, images.images, device, settings)
-    host_classes = classes_of(run_on_host(model.read_bytes(), images.images))
-    return [
-        measured(arch, fmt, resolved, device, measurement) | judged(measurement, images.labels, host_classes)
-        for measurement in measurements
-    ]
+    rows = [measured(arch, fmt, resolved, device, measurement) for measurement in measurements]
+    if any(isinstance(measurement.result, Success) for measurement in measurements):
+        host_classes = classes_of(run_on_host(model.read_bytes(), images.images))
+        for row, measurement in zip(rows, measurements, strict=True):
+            row |= judged(measurement.result, images.labels, host_classes)
+    return rows

@@ -29,7 +29,7 @@ def run(*, layout: Layout, limits: Limits) -> None:
     _write_tables(layout, rows, answer.attributes)
 
     devices = sorted(rows["device"].unique())
-    weight_limits = {} if limits.weight_bytes is None else {"limit": limits.weight_bytes}
+    weight_limits = {f"limit in {fmt}": size for _, fmt, size in limits.weight_limits()}
     _save(
         figures.pareto(rows[rows["device"] == devices[0]], "weight_bytes", "weights, bytes", weight_limits),
         layout.figure("pareto_weights.svg"),
@@ -64,4 +64,5 @@ def _save(figure: Figure, path: Path) -> None:
 
 
 def _latency_limits(limits: Limits, devices: Sequence[str]) -> dict[str, float]:
-    return {f"limit {device}": limits.latency_for(device) for device in devices if limits.latency_for(device)}
+    bounds = {device: limits.latency_for(device) for device in devices}
+    return {f"limit on {device}": bound for device, bound in bounds.items() if bound is not None}
