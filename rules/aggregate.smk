@@ -5,16 +5,7 @@ rule aggregate:
     input:
         candidates=LAYOUT.candidates,
         selected=LAYOUT.selected,
-        training=for_selected(LAYOUT.training("{arch}")),
-        formats=for_selected(LAYOUT.formats("{arch}")),
-        exports=for_selected(
-            LAYOUT.export("{arch}", "{format}"), format=EXPERIMENT.format_names
-        ),
-        measurements=for_selected(
-            LAYOUT.measurements("{arch}", "{format}", "{device}"),
-            format=EXPERIMENT.format_names,
-            device=list(DEVICES),
-        ),
+        models=for_selected(*model_files("{arch}")),
     output:
         summary=LAYOUT.summary,
         training=LAYOUT.all_training,
@@ -26,7 +17,7 @@ rule aggregate:
     params:
         code=code("aggregate"),
     shell:
-        "narrowgauge aggregate --config {CONFIG_FILE:q} > {log:q} 2>&1"
+        "narrowgauge aggregate > {log:q} 2>&1"
 
 
 rule figures:
@@ -75,4 +66,4 @@ rule figures:
         code=code("figures"),
         limits=settings(EXPERIMENT.limits),
     shell:
-        "narrowgauge figures --config {CONFIG_FILE:q} > {log:q} 2>&1"
+        "narrowgauge figures > {log:q} 2>&1"

@@ -20,5 +20,4 @@ rule benchmark:
         settings=settings(EXPERIMENT.benchmark),
         device=lambda wildcards: settings(DEVICES[wildcards.device]),
     shell:
-        "narrowgauge benchmark {wildcards.arch:q} {wildcards.format:q} {wildcards.device:q}"
-        " --config {CONFIG_FILE:q} > {log:q} 2>&1"
+        "narrowgauge benchmark {wildcards.arch:q} {wildcards.format:q} {wildcards.device:q} > {log:q} 2>&1"

@@ -19,7 +19,7 @@ rule calibrate:
         settings=settings(EXPERIMENT.calibration, EXPERIMENT.benchmark),
         device=lambda wildcards: settings(DEVICES[wildcards.device]),
     shell:
-        "narrowgauge calibrate {wildcards.device:q} --config {CONFIG_FILE:q} > {log:q} 2>&1"
+        "narrowgauge calibrate {wildcards.device:q} > {log:q} 2>&1"
 
 
 rule predict:
@@ -36,4 +36,4 @@ rule predict:
     params:
         code=code("predict"),
     shell:
-        "narrowgauge predict {wildcards.device:q} --config {CONFIG_FILE:q} > {log:q} 2>&1"
+        "narrowgauge predict {wildcards.device:q} > {log:q} 2>&1"

@@ -1,6 +1,7 @@
 # What all rules share: the validated config, paths, what a job depends on beside its files.
 import os
 import sys
+from collections import Counter
 from functools import lru_cache
 from pathlib import Path
 
@@ -16,7 +17,9 @@ from narrowgauge.errors import NarrowgaugeError
 from narrowgauge.layout import Layout
 
 # `.venv/bin/snakemake` works without an activated environment, and a conda environment still goes first.
-os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+os.environ.update(
+    PATH=f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
+)
 
 try:
     EXPERIMENT = load(config)
@@ -28,9 +31,11 @@ for name in EXPERIMENT.duplicates:
 
 LAYOUT = Layout(EXPERIMENT.root)
 # Jobs read the whole config, checked and complete, from a file named after its content: a run in progress keeps
-# its own even if another one is planned beside it. It is no input, so that only the settings a job uses (its
-# params) can make it run again.
-CONFIG_FILE = store_resolved(EXPERIMENT, EXPERIMENT.root / "configs")
+# its own even if another one is planned beside it. It is neither input nor param, so that only the settings a job
+# uses can make it run again.
+os.environ["NARROWGAUGE_CONFIG"] = str(
+    store_resolved(EXPERIMENT, EXPERIMENT.root / "configs")
+)
 
 DEVICES = {device.name: device for device in EXPERIMENT.devices}
 
@@ -81,7 +86,17 @@ def _selection(path, modified):
     rows = read(
         Path(path), selected_schema.SCHEMA, columns=["arch", "graph_digest", "selected"]
     ).rows()
-    return {row["arch"]: row["graph_digest"] for row in rows if row["selected"]}
+    chosen = {row["arch"]: row["graph_digest"] for row in rows if row["selected"]}
+    # Snakemake knows its jobs only now: tell the progress display how many there are of each stage.
+    jobs = [job for arch in chosen for job in model_jobs(arch)]
+    plan = Counter(
+        stage for stage, files in jobs if not all(map(os.path.exists, files))
+    )
+    logger.info(
+        f"select: {len(chosen)} of {len(rows)} candidates are trained",
+        extra={"plan": plan},
+    )
+    return chosen
 
 
 def selection():
@@ -90,22 +105,39 @@ def selection():
     return _selection(path, os.stat(path).st_mtime_ns)
 
 
-def model_files(archs):
-    """What each stage makes for the given architectures, a file per job."""
-    pairs = [(arch, format) for arch in archs for format in EXPERIMENT.format_names]
-    return {
-        "train": [LAYOUT.weights(arch) for arch in archs],
-        "sweep": [LAYOUT.formats(arch) for arch in archs],
-        "export": [LAYOUT.export(*pair) for pair in pairs],
-        "benchmark": [LAYOUT.measurements(*pair, device) for pair in pairs for device in DEVICES],
-    }
-
-
 def graph_digest(wildcards):
     """The network behind a name: training depends on it, not on the code or the file that it came from."""
     return selection().get(wildcards.arch, "not selected")
 
 
-def for_selected(path, **others):
-    """Input function: a path for every selected architecture, and every combination of ``others``."""
-    return lambda wildcards: expand(str(path), arch=sorted(selection()), **others)
+def for_selected(*paths):
+    """Input function: these paths, which hold the wildcard {arch}, for every selected architecture."""
+    return lambda wildcards: expand(paths, arch=sorted(selection()))
+
+
+def model_jobs(arch):
+    """The jobs of one model: the stage of each, and what it makes."""
+    yield "train", [LAYOUT.weights(arch), LAYOUT.training(arch)]
+    yield "sweep", [LAYOUT.formats(arch)]
+    for format in EXPERIMENT.format_names:
+        yield "export", [LAYOUT.export(arch, format), LAYOUT.onnx(arch, format)]
+        for device in DEVICES:
+            yield "benchmark", [LAYOUT.measurements(arch, format, device)]
+
+
+def model_files(arch):
+    """All files of one model."""
+    return [str(file) for stage, files in model_jobs(arch) for file in files]
+
+
+def experiment_files():
+    """The artefacts that are not about one model."""
+    devices = EXPERIMENT.calibrated_devices
+    return [
+        *(LAYOUT.images(split) for split in ("train", "validation", "test")),
+        LAYOUT.candidates,
+        LAYOUT.selected,
+        *(LAYOUT.calibration(device) for device in devices),
+        *(LAYOUT.latency_model(device) for device in devices),
+        *(LAYOUT.predicted(device) for device in devices),
+    ]

@@ -13,7 +13,7 @@ rule data:
         code=code("data"),
         settings=settings(EXPERIMENT.data),
     shell:
-        "narrowgauge data training --config {CONFIG_FILE:q} > {log:q} 2>&1"
+        "narrowgauge data training > {log:q} 2>&1"
 
 
 # A rule of its own: no training waits for the test images, or is repeated for them.
@@ -30,4 +30,4 @@ rule test_data:
         code=code("data"),
         settings=settings(EXPERIMENT.data),
     shell:
-        "narrowgauge data test --config {CONFIG_FILE:q} > {log:q} 2>&1"
+        "narrowgauge data test > {log:q} 2>&1"

@@ -19,4 +19,4 @@ rule export:
     params:
         code=code("export"),
     shell:
-        "narrowgauge export {wildcards.arch:q} {wildcards.format:q} --config {CONFIG_FILE:q} > {log:q} 2>&1"
+        "narrowgauge export {wildcards.arch:q} {wildcards.format:q} > {log:q} 2>&1"

@@ -14,4 +14,4 @@ rule sample:
         laws=EXPERIMENT.laws,
         classes=EXPERIMENT.data.classes,
     shell:
-        "narrowgauge sample --config {CONFIG_FILE:q} > {log:q} 2>&1"
+        "narrowgauge sample > {log:q} 2>&1"

@@ -16,4 +16,4 @@ checkpoint select:
         limits=settings(EXPERIMENT.limits),
         exclude=EXPERIMENT.exclude,
     shell:
-        "narrowgauge select --config {CONFIG_FILE:q} > {log:q} 2>&1"
+        "narrowgauge select > {log:q} 2>&1"

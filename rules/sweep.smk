@@ -18,4 +18,4 @@ rule sweep:
         settings=settings(EXPERIMENT.sweep),
         formats=EXPERIMENT.plain_formats,
     shell:
-        "narrowgauge sweep {wildcards.arch:q} --config {CONFIG_FILE:q} --threads {threads} > {log:q} 2>&1"
+        "narrowgauge sweep {wildcards.arch:q} --threads {threads} > {log:q} 2>&1"

@@ -22,4 +22,4 @@ rule train:
         seed=EXPERIMENT.seed,
         graph=graph_digest,
     shell:
-        "narrowgauge train {wildcards.arch:q} --config {CONFIG_FILE:q} --threads {threads} > {log:q} 2>&1"
+        "narrowgauge train {wildcards.arch:q} --threads {threads} > {log:q} 2>&1"

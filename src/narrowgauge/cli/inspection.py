@@ -5,6 +5,7 @@ import json
 from pathlib import Path
 
 from narrowgauge.artefacts.show import as_json, describe_file
+from narrowgauge.cli.stages import add_config_option
 from narrowgauge.config.load import canonical_yaml, load
 from narrowgauge.costs import costs_of
 from narrowgauge.formats.format import parse_format
@@ -101,7 +102,7 @@ def add_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
     show.set_defaults(command=_show)
 
     results = commands.add_parser("results", help="the best models of an experiment, and where its files are")
-    results.add_argument("--config", type=Path, default=Path("config.yaml"), help="default config.yaml")
+    add_config_option(results)
     results.add_argument("--report-path", action="store_true", help="print only where the report belongs")
     results.set_defaults(command=_results)
 

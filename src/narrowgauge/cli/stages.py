@@ -5,6 +5,7 @@ Stages are imported only when they run, so that each command starts fast.
 """
 
 import argparse
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -207,10 +208,16 @@ def add_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
         for argument in arguments:
             flag, keywords = _ARGUMENTS[argument]
             parser.add_argument(flag, **keywords)  # type: ignore[arg-type]
-        parser.add_argument(
-            "--config", type=Path, default=Path("config.yaml"), help="the experiment (default config.yaml)"
-        )
+        add_config_option(parser)
         parser.set_defaults(command=_run(handler))
+
+
+def add_config_option(parser: argparse.ArgumentParser) -> None:
+    """The option that names the experiment; the workflow names it to its jobs by the environment."""
+    default = Path(os.environ.get("NARROWGAUGE_CONFIG", "config.yaml"))
+    parser.add_argument(
+        "--config", type=Path, default=default, help="the experiment (default $NARROWGAUGE_CONFIG, or config.yaml)"
+    )
 
 
 def _run(handler: Handler) -> Callable[[argparse.Namespace], None]:

@@ -13,7 +13,8 @@ class CalibrationSettings(Section):
     """Timings of a few untrained networks, from which the latency of every candidate is predicted."""
 
     enabled: bool = True
-    """Calibrate every device; without it no latency is predicted before training."""
+    """Calibrate every device; without it, and in grids of fewer than five architectures, no latency is predicted
+    before training."""
 
     networks: int = Field(default=20, ge=FEWEST_NETWORKS)
     """Networks to time, chosen so that they say most about the device; all candidates if there are fewer. The

@@ -107,18 +107,15 @@ def _limited_devices_are_listed(parts: Parts) -> Iterator[Problem]:
 
 
 def _latency_is_predicted_where_it_is_limited(parts: Parts) -> Iterator[Problem]:
-    limits, calibration = parts.value("limits"), parts.value("calibration")
-    if limits and calibration and limits.latency_ms is not None and not calibration.enabled:
+    limits, calibration, grid = (parts.value(key) for key in ("limits", "calibration", "architectures"))
+    if not limits or limits.latency_ms is None:
+        return
+    if calibration and not calibration.enabled:
         allowed = "with calibration.enabled: true, as latency is predicted from a calibration; or no such limit"
         yield Problem("limits.latency_ms", shown(limits.latency_ms), allowed)
-
-
-def _calibration_has_enough_networks(parts: Parts) -> Iterator[Problem]:
-    grid, calibration = parts.value("architectures"), parts.value("calibration")
-    names = {name for entry in grid or () for name in names_of(entry)}
-    if calibration and calibration.enabled and 0 < len(names) < FEWEST_NETWORKS:
-        found = f"true, for {len(names)} architectures"
-        yield Problem("calibration.enabled", found, f"true with at least {FEWEST_NETWORKS} architectures, or false")
+    elif grid and len({name for entry in grid for name in names_of(entry)}) < FEWEST_NETWORKS:
+        allowed = f"with {FEWEST_NETWORKS} architectures or more, as latency is predicted from measurements of as many"
+        yield Problem("limits.latency_ms", shown(limits.latency_ms), allowed)
 
 
 def _best_has_a_choice(parts: Parts) -> Iterator[Problem]:
@@ -135,6 +132,5 @@ _CHECKS: tuple[Callable[[Parts], Iterator[Problem]], ...] = (
     _devices_are_told_apart,
     _limited_devices_are_listed,
     _latency_is_predicted_where_it_is_limited,
-    _calibration_has_enough_networks,
     _best_has_a_choice,
 )

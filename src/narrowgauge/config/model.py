@@ -9,7 +9,7 @@ from pydantic import Field, WithJsonSchema
 
 from narrowgauge.config.base import Section
 from narrowgauge.config.benchmark import BenchmarkSettings
-from narrowgauge.config.calibration import CalibrationSettings
+from narrowgauge.config.calibration import FEWEST_NETWORKS, CalibrationSettings
 from narrowgauge.config.data import DataSettings
 from narrowgauge.config.devices import Device, DeviceSettings
 from narrowgauge.config.format_name import FormatOrBest
@@ -112,7 +112,8 @@ class Experiment(Section):
     @property
     def calibrated_devices(self) -> list[str]:
         """Names of the devices whose latency is predicted."""
-        return [device.name for device in self.devices] if self.calibration.enabled else []
+        enough = len(self.arch_names) >= FEWEST_NETWORKS
+        return [device.name for device in self.devices] if self.calibration.enabled and enough else []
 
     def device(self, name: str) -> DeviceSettings:
         """The device of that name.

@@ -8,8 +8,10 @@ from narrowgauge.config.base import Section
 
 
 class BestRule(Section):
-    """Which format of a network is called `best`: decided on the validation images alone. Ties go to fewer bits, then
-    to fewer exponent bits."""
+    """Which format of a network is called `best`: decided on the validation images alone.
+
+    Ties go to fewer bits, then to fewer exponent bits.
+    """
 
     rule: Literal["loss", "weights", "memory"] = "loss"
     """`loss`: the fewest bits that lose at most `loss_points`. `weights`: the highest accuracy with the weights within

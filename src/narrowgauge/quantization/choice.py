@@ -33,9 +33,7 @@ class Option:
 def options(rows: Iterable[Mapping[str, Any]], split: Literal["validation", "test"] = "validation") -> list[Option]:
     """Options from rows of a formats artefact; formats without an accuracy on that split are left out."""
     return [
-        Option(
-            parse_format(row["format"]), row[f"{split}_accuracy"], row["weight_bytes"], row["peak_activation_bytes"]
-        )
+        Option(parse_format(row["format"]), row[f"{split}_accuracy"], row["weight_bytes"], row["peak_activation_bytes"])
         for row in rows
         if row[f"{split}_accuracy"] is not None
     ]
@@ -63,6 +61,14 @@ def choose(choices: Iterable[Option], rule: BestRule) -> Option | None:
     size = _SIZES[rule.rule]
     within = [option for option in every if size(option) <= rule.max_bytes]
     return min(within, key=lambda option: (-option.accuracy, *_fewest_bits(option)), default=None)
+
+
+def limit_of(rule: BestRule) -> str:
+    """The condition of a rule, in words."""
+    if rule.rule == "loss":
+        return f"within {rule.loss_points:g} points of e8m23"
+    what = "weights" if rule.rule == "weights" else "weights and activations"
+    return f"small enough: {what} within {rule.max_bytes} bytes"
 
 
 def _fewest_bits(option: Option) -> tuple[int, int]:

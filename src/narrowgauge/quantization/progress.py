@@ -3,6 +3,7 @@
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -19,13 +20,13 @@ class Progress:
 
     Args:
         folder: where it is kept.
-        dependencies: JSON values; another sweep never finds this one's results.
+        provenance: of the sweep; one with other inputs, parameters or code never finds this one's results.
     """
 
-    def __init__(self, folder: Path, dependencies: Mapping[str, Any]) -> None:
-        text = json.dumps(dependencies, sort_keys=True)
+    def __init__(self, folder: Path, provenance: Provenance) -> None:
+        text = json.dumps(asdict(provenance), sort_keys=True)
         self._path = folder / f"{hashlib.sha256(text.encode()).hexdigest()[:16]}.parquet"
-        self._provenance = Provenance(stage="sweep", inputs={}, parameters=dict(dependencies))
+        self._provenance = provenance
         self._results = self._load()
 
     def results(self, split: str) -> dict[Format, FormatResult]:

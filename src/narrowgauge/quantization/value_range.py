@@ -14,8 +14,8 @@ Take a float32 value v that R_8 rounds to r.
 * r is an infinity: v rounds past the largest number of e8mY, and so past that of eXmY.
 * r is NaN: v is NaN, in both.
 
-So parameters and images are the same in both runs, hence the first operator computes the same v from the same
-bits, hence its result is rounded to the same r, and so on to the logits. The condition is looked at after the ReLU that is
+So parameters and images are the same in both runs, hence the first operator computes the same v from the same bits,
+hence its result is rounded to the same r, and so on to the logits. The condition is looked at behind the ReLU that is
 part of an operator: max(., 0) and rounding commute, because rounding is monotone and keeps zero.
 """
 

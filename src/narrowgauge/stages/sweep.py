@@ -1,7 +1,6 @@
 """Stage ``sweep``: a trained network in number formats, and the choice of its best one."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from concurrent.futures import Executor
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +12,13 @@ from narrowgauge.artefacts.schemas import formats as formats_schema
 from narrowgauge.artefacts.schemas import weights as weights_schema
 from narrowgauge.artefacts.tensors import tensors_of
 from narrowgauge.config.sweep import SweepSettings
-from narrowgauge.costs import costs_of
+from narrowgauge.costs import Costs, costs_of
 from narrowgauge.data.images import ImageSet, load_images
 from narrowgauge.errors import NarrowgaugeError
 from narrowgauge.formats import ALL_FORMATS, Format, parse_format
 from narrowgauge.graph.fold import fold_graph, fold_parameters
 from narrowgauge.graph.graph import Graph, graph_from_json
-from narrowgauge.quantization.choice import REFERENCE, choose, no_choice, options
+from narrowgauge.quantization.choice import REFERENCE, Option, choose, limit_of
 from narrowgauge.quantization.emulation import EmulatedNetwork
 from narrowgauge.quantization.progress import Progress
 from narrowgauge.quantization.sweep import FormatResult, Sweep, families
@@ -27,6 +26,8 @@ from narrowgauge.quantization.workers import workers
 
 # Images per step: on a CPU few enough that what one operator hands to the next is still in the cache.
 _BATCH_SIZE = {"cpu": 32, "cuda": 1000}
+
+Results = dict[Format, FormatResult]
 
 
 def run(
@@ -63,25 +64,106 @@ def run(
     splits = {"validation": load_images(validation), "test": load_images(test)}
     device = _device(settings)
     batch_size = settings.batch_size or _BATCH_SIZE[device.type]
-    listed = {parse_format(name) for name in formats}
-    inputs = {"weights": trained.content_hash} | {name: images.content_hash for name, images in splits.items()}
-    platform = {"batch_size": batch_size, "device": device.type}
-    parameters = {
-        **platform,
-        "settings": settings.model_dump(mode="json", include={"formats", "test", "best"}),
-        "listed": sorted(fmt.name for fmt in listed),
-    }
-    provenance = Provenance(stage="sweep", inputs=inputs, parameters=parameters, code_version=code_version)
-    facts = {"arch": trained.attributes["arch"], "status": trained.attributes["status"]} | {
-        f"{name}_images": len(images) for name, images in splits.items()
-    }
-    if facts["status"] == "diverged":
-        _write(output, [], settings, provenance, facts | {"best": None, "message": "the training diverged"})
+    listed = frozenset(parse_format(name) for name in formats)
+    # The number of threads is left out: it does not change a result.
+    provenance = Provenance(
+        stage="sweep",
+        inputs={"weights": trained.content_hash} | {name: images.content_hash for name, images in splits.items()},
+        parameters={
+            "settings": settings.model_dump(mode="json", include={"formats", "test", "best"}),
+            "listed": sorted(fmt.name for fmt in listed),
+            "batch_size": batch_size,
+            "device": device.type,
+        },
+        code_version=code_version,
+    )
+    if trained.attributes["status"] == "diverged":
+        attributes = _attributes(settings, trained, splits, None, "the training diverged")
+        write(output, formats_schema.SCHEMA, [], provenance, attributes)
         return
 
     graph = graph_from_json(trained.attributes["graph"])
-    network = _network(graph, trained, device)
-    progress = Progress(scratch, {**inputs, **platform, "code_version": code_version})
+    costs = costs_of(graph)
+    progress = Progress(scratch, provenance)
     with workers(threads if device.type == "cpu" else 1) as pool:
-        swept = set(ALL_FORMATS) if settings.formats == "all" else listed | {REFERENCE}
-    ...
+        network = _network(graph, trained, device)
+
+        def measure(split: str, wanted: Iterable[Format]) -> Results:
+            return _measure(Sweep(network, splits[split], batch_size, pool), split, wanted, progress)
+
+        swept = ALL_FORMATS if settings.formats == "all" else listed | {REFERENCE}
+        results = measure("validation", swept)
+        best = choose([_option(result, costs) for result in results.values()], settings.best)
+        reported = swept if settings.test == "all" else listed | {REFERENCE} | ({best.format} if best else set())
+        tested = measure("test", reported)
+
+    rows = [
+        _row(_option(result, costs), result, tested.get(fmt))
+        | {"asked": fmt in listed, "chosen": best is not None and fmt == best.format}
+        for fmt, result in results.items()
+    ]
+    message = None if best else f"no format is {limit_of(settings.best)}"
+    attributes = _attributes(settings, trained, splits, best, message)
+    write(output, formats_schema.SCHEMA, rows, provenance, attributes)
+    progress.discard()
+
+
+def _device(settings: SweepSettings) -> torch.device:
+    gpu = torch.cuda.is_available()
+    if settings.device == "cuda" and not gpu:
+        raise NarrowgaugeError("sweep.device is cuda, but torch sees no GPU here; auto or cpu would do")
+    return torch.device("cuda" if gpu and settings.device != "cpu" else "cpu")
+
+
+def _network(graph: Graph, trained: Artefact, device: torch.device) -> EmulatedNetwork:
+    folded = fold_graph(graph)
+    return EmulatedNetwork(folded.graph, fold_parameters(graph, folded, tensors_of(trained)), device)
+
+
+def _measure(sweep: Sweep, split: str, formats: Iterable[Format], progress: Progress) -> Results:
+    wanted = families(formats)
+    for done, family in enumerate(wanted, 1):
+        if not progress.results(split).keys() >= set(family):
+            progress.add(split, list(sweep.measure(family)))
+        print(f"{split}: {done} of {len(wanted)} mantissa widths", flush=True)
+    known = progress.results(split)
+    return {fmt: known[fmt] for family in wanted for fmt in family}
+
+
+def _option(result: FormatResult, costs: Costs) -> Option:
+    bits = result.format.bits
+    return Option(result.format, result.accuracy, costs.weight_bytes(bits), costs.peak_activation_bytes(bits))
+
+
+def _row(option: Option, validation: FormatResult, test: FormatResult | None) -> dict[str, Any]:
+    return {
+        "format": option.format.name,
+        "exponent_bits": option.format.exponent_bits,
+        "mantissa_bits": option.format.mantissa_bits,
+        "bits": option.format.bits,
+        "weight_bytes": option.weight_bytes,
+        "peak_activation_bytes": option.peak_activation_bytes,
+        "validation_accuracy": validation.accuracy,
+        "validation_inferred_images": validation.inferred_images,
+        "validation_inferred_from": _name(validation.inferred_from),
+        "test_accuracy": test.accuracy if test else None,
+        "test_inferred_images": test.inferred_images if test else None,
+        "test_inferred_from": _name(test.inferred_from) if test else None,
+    }
+
+
+def _name(fmt: Format | None) -> str | None:
+    return fmt.name if fmt else None
+
+
+def _attributes(
+    settings: SweepSettings, trained: Artefact, splits: Mapping[str, ImageSet], best: Option | None, message: str | None
+) -> dict[str, Any]:
+    return {
+        "arch": trained.attributes["arch"],
+        "status": trained.attributes["status"],
+        "best": best.format.name if best else None,
+        "message": message,
+        "rule": settings.best.model_dump(mode="json"),
+        **{f"{name}_images": len(images) for name, images in splits.items()},
+    }
