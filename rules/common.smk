@@ -37,6 +37,11 @@ os.environ["NARROWGAUGE_CONFIG"] = str(
     store_resolved(EXPERIMENT, EXPERIMENT.root / "configs")
 )
 
+
+envvars:
+    "NARROWGAUGE_CONFIG",
+
+
 DEVICES = {device.name: device for device in EXPERIMENT.devices}
 
 if workflow.is_main_process:

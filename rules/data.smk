@@ -16,10 +16,11 @@ rule data:
         "narrowgauge data training > {log:q} 2>&1"
 
 
-# A rule of its own: no training waits for the test images, or is repeated for them.
+# A rule of its own: no training waits for the test images, or is repeated for them. It needs the normalisation of
+# the training split.
 rule test_data:
     input:
-        train=ancient(LAYOUT.images("train")),
+        train=LAYOUT.images("train"),
     output:
         test=LAYOUT.images("test"),
     log:

@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from functools import cache
 
 from narrowgauge.errors import NarrowgaugeError
 
@@ -79,8 +80,11 @@ def parse_format(name: "str | Format") -> Format:
     Raises:
         NarrowgaugeError: there is no such format.
     """
-    if isinstance(name, Format):
-        return name
+    return name if isinstance(name, Format) else _parse(name)
+
+
+@cache
+def _parse(name: str) -> Format:
     text = name.strip().lower()
     if text in _ALIASES:
         return Format(*_ALIASES[text])

@@ -1,49 +1,127 @@
-"""Rounding of float32 tensors to a number format."""
+"""Rounding of tensors to a number format: exact, in one pass over memory, differentiable."""
+
+from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
+from torch import Tensor
 
 from narrowgauge.formats.format import Format, parse_format
+from narrowgauge.formats.kernels import round_memory
+from narrowgauge.formats.reference import round_plain
+
+_BYTES = 4
+# 32 MiB: the largest block that glibc may hand out again (M_MMAP_THRESHOLD_MAX).
+_FRESH_PAGES = (32 << 20) // _BYTES
 
 
-def round_to(
-    x: torch.Tensor, fmt: str | Format, saturate: bool = False, out: torch.Tensor | None = None
-) -> torch.Tensor:
-    """Round to the nearest number of a format, ties to the even mantissa; past the largest one to infinity.
+def round_to(x: Tensor, fmt: str | Format, saturate: bool = False, out: Tensor | None = None) -> Tensor:
+    """Round to the nearest number of a format, ties to the even mantissa.
+
+    A magnitude that rounds past the largest finite number becomes infinity. Subnormals, the sign of zero and NaN (with
+    its payload) are kept. The gradient is passed straight through, as if nothing were rounded; with ``saturate`` it is
+    zero where the result was clamped.
 
     Args:
-        x: float32 tensor of any shape.
-        fmt: the format.
-        saturate: clamp to the largest finite number instead.
-        out: where to put the result; ``x`` itself is allowed.
+        x: float32 tensor of any shape, strides and device.
+        fmt: the format, or its name (``e5m10``, ``bf16``).
+        saturate: clamp to the largest finite number instead, infinities too.
+        out: where to put the result, of the shape and on the device of ``x``; ``x`` itself rounds in place.
 
     Returns:
-        A float32 tensor of the same shape.
+        A float32 tensor of the same shape: ``out`` if given.
+
+    Raises:
+        NarrowgaugeError: there is no such format.
+        TypeError: ``x`` or ``out`` is not float32.
+        ValueError: ``out`` has another shape or device.
+        RuntimeError: ``out`` is given and a gradient is asked for.
     """
     fmt = parse_format(fmt)
-    result = _round(x.detach(), fmt, saturate)
-    return result if out is None else out.copy_(result)
+    _check_type("x", x)
+    differentiable = torch.is_grad_enabled() and (x.requires_grad or (out is not None and out.requires_grad))
+    if out is None:
+        return _StraightThrough.apply(x, fmt, saturate) if differentiable else _rounded(x, fmt, saturate)
+    if differentiable:
+        raise RuntimeError("round_to with out= has no gradient: leave out= away, or round under torch.no_grad()")
+    _check_out(x, out)
+    _round_into(x, out, fmt, saturate)
+    return out
 
 
-def round_array(x: NDArray[np.float32], fmt: str | Format, saturate: bool = False) -> NDArray[np.float32]:
-    """The same for NumPy arrays."""
-    rounded = round_to(torch.from_numpy(np.ascontiguousarray(x, np.float32)), fmt, saturate)
-    return np.asarray(rounded.numpy())
+class _StraightThrough(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, fmt: Format, saturate: bool) -> Tensor:
+        ctx.fmt = fmt
+        if saturate:
+            ctx.save_for_backward(x)
+        return _rounded(x, fmt, saturate)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None]:  # type: ignore[override]
+        # Clamped is what would have become infinite.
+        for x in ctx.saved_tensors:
+            gradient = gradient.masked_fill(_rounded(x, ctx.fmt, saturate=False).isinf(), 0)
+        return gradient, None, None
 
 
-def _round(x: torch.Tensor, fmt: Format, saturate: bool) -> torch.Tensor:
-    magnitude = x.abs()
-    bits = magnitude.view(torch.int32)
-    # Normal numbers: add half of the last kept place, less one for even ones, and cut off what is below it.
-    dropped = 23 - fmt.mantissa_bits
-    half = (1 << dropped >> 1) - 1 + ((bits >> dropped) & 1) if dropped else 0
-    normal = ((bits + half) >> dropped << dropped).view(torch.float32)
-    # Subnormal ones: adding 2^23 quanta leaves no place for less than one quantum, so the addition rounds.
-    anchor = fmt.quantum * 2.0**23
-    subnormal = (magnitude + anchor) - anchor
-    is_subnormal = magnitude < 2.0 ** (fmt.smallest_exponent if fmt.exponent_bits > 1 else 1)
-    rounded = torch.where(is_subnormal, subnormal, normal)
-    limit = fmt.largest if saturate else torch.inf
-    rounded = torch.where(rounded > fmt.largest, torch.full_like(rounded, limit), rounded)
-    return torch.where(x.isnan(), x, torch.copysign(rounded, x))
+def _rounded(x: Tensor, fmt: Format, saturate: bool) -> Tensor:
+    if not _has_kernel(x):
+        return round_plain(x, fmt, saturate)
+    result = _new_like(x)
+    if result.stride() == x.stride():
+        _run_kernel(x, result, fmt, saturate)
+    else:
+        result.copy_(x.detach())
+        _run_kernel(result, result, fmt, saturate)
+    return result
+
+
+def _new_like(x: Tensor) -> Tensor:
+    """An uninitialised tensor with the strides of ``x`` if these are dense, with dense ones if not."""
+    if x.numel() < _FRESH_PAGES or not _is_dense(x):
+        return torch.empty_like(x, requires_grad=False)
+    # Pages of such a size come from the system each time. NumPy asks for huge ones, which takes half as long.
+    return torch.from_numpy(np.empty(x.numel(), np.float32)).as_strided(x.shape, x.stride())
+
+
+def _round_into(x: Tensor, out: Tensor, fmt: Format, saturate: bool) -> None:
+    if not (_has_kernel(x) and _has_kernel(out) and x.stride() == out.stride() and _is_dense(x)):
+        out.detach().copy_(_rounded(x, fmt, saturate))
+    elif 0 < abs(x.data_ptr() - out.data_ptr()) < _BYTES * x.numel():
+        out.detach().copy_(_rounded(x, fmt, saturate))
+    else:
+        _run_kernel(x, out, fmt, saturate)
+        # Autograd is to notice a tensor that it saved and that was overwritten since.
+        if not out.is_inference():
+            torch.autograd.graph.increment_version(out)
+
+
+def _run_kernel(x: Tensor, out: Tensor, fmt: Format, saturate: bool) -> None:
+    round_memory(x.data_ptr(), out.data_ptr(), x.numel(), fmt, saturate, torch.get_num_threads())
+
+
+def _has_kernel(x: Tensor) -> bool:
+    return x.device.type == "cpu" and x.layout == torch.strided and not x.is_neg()
+
+
+def _is_dense(x: Tensor) -> bool:
+    """Whether the elements fill a stretch of memory, in whatever order."""
+    return x.is_contiguous() or torch.empty_like(x, device="meta").stride() == x.stride()
+
+
+def _check_type(name: str, x: Tensor) -> None:
+    if x.dtype != torch.float32:
+        raise TypeError(
+            f"round_to takes float32; {name} is {str(x.dtype).removeprefix('torch.')}. Converting to float32 first "
+            "rounds twice where the type is wider"
+        )
+
+
+def _check_out(x: Tensor, out: Tensor) -> None:
+    _check_type("out", out)
+    if out.shape != x.shape or out.device != x.device:
+        raise ValueError(
+            f"out must have the shape {tuple(x.shape)} and device {x.device} of x, "
+            f"not {tuple(out.shape)} and {out.device}"
+        )

@@ -125,7 +125,7 @@ def _measure(sweep: Sweep, split: str, formats: Iterable[Format], progress: Prog
     for done, family in enumerate(wanted, 1):
         if not progress.results(split).keys() >= set(family):
             progress.add(split, list(sweep.measure(family)))
-        print(f"{split}: {done} of {len(wanted)} mantissa widths", flush=True)
+            print(f"{split}: {done} of {len(wanted)} mantissa widths", flush=True)
     known = progress.results(split)
     return {fmt: known[fmt] for family in wanted for fmt in family}
 

@@ -1,0 +1,55 @@
+"""Tables over the sweeps of several networks, checked on cases small enough to see."""
+
+import pytest
+
+from narrowgauge.config.sweep import BestRule
+from narrowgauge.quantization.tables import Agreement, agreement, bits_needed
+
+
+def row(arch: str, fmt: str, validation: float, test: float | None) -> dict:
+    return {
+        "arch": arch,
+        "format": fmt,
+        "validation_accuracy": validation,
+        "test_accuracy": test,
+        "weight_bytes": 100,
+        "peak_activation_bytes": 100,
+    }
+
+
+ROWS = [
+    row("a", "e8m23", 0.90, 0.89),
+    row("a", "e5m10", 0.90, 0.89),
+    row("a", "e4m3", 0.895, 0.87),
+    row("a", "e3m2", 0.88, 0.80),
+    row("b", "e8m23", 0.80, 0.81),
+    row("b", "e5m10", 0.80, 0.80),
+    row("b", "e4m3", 0.70, 0.71),
+    row("b", "e3m2", 0.10, None),
+]
+
+
+def test_bits_needed():
+    found = {
+        (line["arch"], line["loss_points"]): (line["format"], line["bits"]) for line in bits_needed(ROWS, (0.5, 1, 2))
+    }
+    assert found == {
+        ("a", 0.5): ("e4m3", 8),
+        ("a", 1): ("e4m3", 8),
+        ("a", 2): ("e3m2", 6),
+        ("b", 0.5): ("e5m10", 16),
+        ("b", 1): ("e5m10", 16),
+        ("b", 2): ("e5m10", 16),
+    }
+
+
+def test_agreement():
+    # Network a: e4m3 on validation images, e5m10 on test images; network b: e5m10 on both.
+    found = agreement(ROWS, BestRule(loss_points=1))
+    assert (found.networks, found.same_format) == (2, 1)
+    assert found.mean_regret == pytest.approx((0.89 - 0.87) / 2)
+
+
+def test_no_network_no_agreement():
+    assert agreement([], BestRule()) == Agreement(0, 0, None)
+    assert agreement(ROWS, BestRule(rule="weights", max_bytes=99)) == Agreement(0, 0, None)
