@@ -80,13 +80,14 @@ class LogHandler(LogHandlerBase):
         self._latest.clear()
 
     def _time_left(self) -> str:
-        """Estimate from the stages that have finished jobs; nothing while a planned stage has none."""
+        """Estimate from the stages that have finished jobs; nothing while a stage of many jobs has none."""
         waiting = self._planned - self._finished
-        if not waiting or any(stage not in self._seconds for stage in waiting):
+        known = {stage: count for stage, count in waiting.items() if stage in self._seconds}
+        if not known or any(self._planned[stage] > 1 for stage in waiting.keys() - known.keys()):
             return ""
-        work = sum(sum(self._seconds[s]) / len(self._seconds[s]) * count for s, count in waiting.items())
-        busy = sum(sum(times) for times in self._seconds.values()) / (time.monotonic() - self._began)
-        return f"about {_duration(work / max(busy, 1.0))} left"
+        work = sum(sum(self._seconds[s]) / len(self._seconds[s]) * count for s, count in known.items())
+        side_by_side = sum(sum(times) for times in self._seconds.values()) / (time.monotonic() - self._began)
+        return f"about {_duration(work / max(side_by_side, 1.0))} left"
 
     def _error(self, record: LogRecord) -> None:
         rule = getattr(record, "rule_name", None) or getattr(record, "name", "")

@@ -82,16 +82,7 @@ def code_constants(fmt: Format) -> CodeConstants:
 @cache
 def bit_constants_in_memory(fmt: Format, saturate: bool = False) -> "ctypes.Array[ctypes.c_uint32]":
     """The same, in their order, for a compiled kernel."""
-    return _in_memory(bit_constants(fmt, saturate))
-
-
-@cache
-def code_constants_in_memory(fmt: Format) -> "ctypes.Array[ctypes.c_uint32]":
-    """The same, in their order, for a compiled kernel."""
-    return _in_memory(code_constants(fmt))
-
-
-def _in_memory(constants: tuple[int, ...]) -> "ctypes.Array[ctypes.c_uint32]":
+    constants = bit_constants(fmt, saturate)
     return (ctypes.c_uint32 * len(constants))(*constants)
 
 

@@ -9,6 +9,8 @@ import os
 from concurrent.futures import ThreadPoolExecutor
 from ctypes import CFUNCTYPE, Array, c_ssize_t, c_uint32, c_void_p
 from functools import cache
+from itertools import pairwise
+from typing import Any
 
 import numpy as np
 from numba import cfunc, njit, types
@@ -42,6 +44,13 @@ def round_bits(x, almost_half, last_kept, kept, smallest_normal, anchor, largest
     return u32(rounded | u32(x & _SIGN))
 
 
+def address_of(kernel: Any) -> int:
+    """Where the machine code of a numba ``cfunc`` begins."""
+    address = kernel.address
+    assert isinstance(address, int)
+    return address
+
+
 _POINTER = types.CPointer(types.uint32)
 
 
@@ -63,8 +72,8 @@ def _in_place(target, count, constants):  # type: ignore[no-untyped-def]
 
 
 # Called by ctypes: 1 µs a call, and without the global interpreter lock.
-_call_copying = CFUNCTYPE(None, c_void_p, c_void_p, c_ssize_t, c_void_p)(_copying.address)
-_call_in_place = CFUNCTYPE(None, c_void_p, c_ssize_t, c_void_p)(_in_place.address)
+_call_copying = CFUNCTYPE(None, c_void_p, c_void_p, c_ssize_t, c_void_p)(address_of(_copying))
+_call_in_place = CFUNCTYPE(None, c_void_p, c_ssize_t, c_void_p)(address_of(_in_place))
 
 
 def round_memory(source: int, target: int, count: int, fmt: Format, saturate: bool, threads: int = 1) -> None:
@@ -88,7 +97,7 @@ def round_memory(source: int, target: int, count: int, fmt: Format, saturate: bo
         _workers(threads - 1).submit(
             _round_part, source + _BYTES * start, target + _BYTES * start, stop - start, constants
         )
-        for start, stop in zip(bounds[1:], bounds[2:], strict=False)
+        for start, stop in pairwise(bounds[1:])
     ]
     _round_part(source, target, bounds[1], constants)
     for job in jobs:

@@ -1,5 +1,9 @@
 """Rounding of tensors to a number format: exact, in one pass over memory, differentiable."""
 
+import os
+import shutil
+from functools import cache
+from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
@@ -58,7 +62,7 @@ class _StraightThrough(torch.autograd.Function):
         return _rounded(x, fmt, saturate)
 
     @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None]:  # type: ignore[override]
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None]:
         # Clamped is what would have become infinite.
         for x in ctx.saved_tensors:
             gradient = gradient.masked_fill(_rounded(x, ctx.fmt, saturate=False).isinf(), 0)
@@ -79,30 +83,45 @@ def _rounded(x: Tensor, fmt: Format, saturate: bool) -> Tensor:
 
 def _new_like(x: Tensor) -> Tensor:
     """An uninitialised tensor with the strides of ``x`` if these are dense, with dense ones if not."""
-    if x.numel() < _FRESH_PAGES or not _is_dense(x):
+    if x.is_cuda or x.numel() < _FRESH_PAGES or not _is_dense(x):
         return torch.empty_like(x, requires_grad=False)
     # Pages of such a size come from the system each time. NumPy asks for huge ones, which takes half as long.
     return torch.from_numpy(np.empty(x.numel(), np.float32)).as_strided(x.shape, x.stride())
 
 
 def _round_into(x: Tensor, out: Tensor, fmt: Format, saturate: bool) -> None:
-    if not (_has_kernel(x) and _has_kernel(out) and x.stride() == out.stride() and _is_dense(x)):
+    alike = _has_kernel(x) and _has_kernel(out) and x.stride() == out.stride() and _is_dense(x)
+    distance = abs(x.data_ptr() - out.data_ptr()) if alike else 0
+    if not alike or 0 < distance < _BYTES * x.numel():
         out.detach().copy_(_rounded(x, fmt, saturate))
-    elif 0 < abs(x.data_ptr() - out.data_ptr()) < _BYTES * x.numel():
-        out.detach().copy_(_rounded(x, fmt, saturate))
-    else:
-        _run_kernel(x, out, fmt, saturate)
-        # Autograd is to notice a tensor that it saved and that was overwritten since.
-        if not out.is_inference():
-            torch.autograd.graph.increment_version(out)
+        return
+    _run_kernel(x, out, fmt, saturate)
+    # Autograd is to notice that a tensor it saved was overwritten.
+    if not out.is_inference():
+        torch.autograd.graph.increment_version(out)
 
 
 def _run_kernel(x: Tensor, out: Tensor, fmt: Format, saturate: bool) -> None:
-    round_memory(x.data_ptr(), out.data_ptr(), x.numel(), fmt, saturate, torch.get_num_threads())
+    if x.is_cuda:
+        from narrowgauge.formats.gpu_kernel import round_on_gpu
+
+        round_on_gpu(x, out, fmt, saturate)
+    else:
+        round_memory(x.data_ptr(), out.data_ptr(), x.numel(), fmt, saturate, torch.get_num_threads())
 
 
 def _has_kernel(x: Tensor) -> bool:
-    return x.device.type == "cpu" and x.layout == torch.strided and not x.is_neg()
+    # What torch.compile traces is fused by it.
+    if torch.compiler.is_compiling() or x.layout != torch.strided or x.is_neg():
+        return False
+    return x.device.type == "cpu" or (x.is_cuda and _gpu_kernel_works())
+
+
+@cache
+def _gpu_kernel_works() -> bool:
+    """Whether Triton is there, and the C compiler that it builds its launcher with."""
+    compiler = os.environ.get("CC") or shutil.which("gcc") or shutil.which("clang")
+    return compiler is not None and find_spec("triton") is not None
 
 
 def _is_dense(x: Tensor) -> bool:

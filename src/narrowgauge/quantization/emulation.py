@@ -13,15 +13,18 @@ from torch import Tensor, nn
 
 from narrowgauge.formats import Format, round_to
 from narrowgauge.graph.graph import Graph
-from narrowgauge.graph.operators import Concat, MaxPool, Relu, Slice
+from narrowgauge.graph.operators import Concat, MaxPool, Operator, Relu, Slice
 from narrowgauge.networks.layers import layer
 from narrowgauge.quantization.value_range import ValueRange, value_range
 
-# What these hand on are numbers that they were given, or zero: rounding them again would change nothing.
-_MAKES_NO_NEW_NUMBERS = (Concat, MaxPool, Relu, Slice)
 _SINGLE = Format(8, 23)
 
 Observer = Callable[[Tensor], None]
+
+
+def makes_new_numbers(operator: Operator) -> bool:
+    """Whether a result needs rounding: these hand on numbers that they were given, or zero."""
+    return not isinstance(operator, Concat | MaxPool | Relu | Slice)
 
 
 class EmulatedNetwork:
@@ -73,7 +76,7 @@ class EmulatedNetwork:
             result = self._layers[node.name](*(results[name] for name in node.inputs))
             # In place, while the result is in the cache. The ReLU goes first: rounding is monotone and keeps zero.
             result = result.relu_() if node.relu else result
-            if not isinstance(node.operator, _MAKES_NO_NEW_NUMBERS):
+            if makes_new_numbers(node.operator):
                 observe(self._round(result))
             results[node.name] = result
             for name in node.inputs:

@@ -34,6 +34,8 @@ from narrowgauge.formats import Format
 
 _MAGNITUDE = 0x7FFFFFFF
 _INFINITY = 0x7F800000
+# For the compiled loop, which would compute in 64 bits with Python's numbers.
+_MAGNITUDE_32, _INFINITY_32, _ZERO_32 = np.uint32(_MAGNITUDE), np.uint32(_INFINITY), np.uint32(0)
 
 
 @dataclass(frozen=True)
@@ -74,13 +76,14 @@ def _flat(bits: Tensor) -> Tensor:
 
 @njit(nogil=True)
 def _extremes(bits):  # type: ignore[no-untyped-def]
-    """One pass, several times faster than the whole-tensor operations of torch; selects only, so it is vectorised."""
-    smallest, largest = np.uint32(_INFINITY), np.uint32(0)
-    for pattern in bits:
-        magnitude = np.uint32(pattern & np.uint32(_MAGNITUDE))
-        finite = magnitude < np.uint32(_INFINITY)
-        largest = max(largest, magnitude if finite else np.uint32(0))
-        smallest = min(smallest, magnitude if magnitude else np.uint32(_INFINITY))
+    """One pass instead of the eight of torch's operations; selects on 32-bit numbers only, so it is vectorised."""
+    smallest, largest = _INFINITY_32, _ZERO_32
+    for i in range(bits.size):
+        magnitude = np.uint32(bits[i] & _MAGNITUDE_32)
+        finite = magnitude if magnitude < _INFINITY_32 else _ZERO_32
+        not_zero = magnitude if magnitude > _ZERO_32 else _INFINITY_32
+        largest = finite if finite > largest else largest
+        smallest = not_zero if not_zero < smallest else smallest
     return smallest, largest
 
 

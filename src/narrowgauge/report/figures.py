@@ -1,5 +1,6 @@
 """The figures of an experiment, drawn from its summary, its format sweeps and its training histories."""
 
+import io
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -49,13 +50,28 @@ def pareto(
             for name, value in limits.items():
                 axis.axvline(value, color="0.3", linestyle="--", linewidth=1)
                 axis.annotate(f" {name}", (value, 0.01), xycoords=("data", "axes fraction"), rotation=90, color="0.3")
-            axis.set(xscale="log", xlabel=label, ylabel="test accuracy, %", title=device or None)
-            axis.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-            axis.xaxis.set_major_formatter(EngFormatter(sep=""))
-            axis.xaxis.set_minor_formatter(NullFormatter())
-        if axes[0].get_legend_handles_labels()[0]:
-            axes[0].legend(title="format")
+            axis.set(xlabel=label, ylabel="test accuracy, %", title=device or None)
+            _logarithmic(axis, has_points=bool((rows[cost] > 0).any()))
+        _add_legend(axes[0], "format")
         return figure
+
+
+def to_svg(figure: Figure) -> bytes:
+    """The figure as a file; equal figures give equal bytes."""
+    file = io.BytesIO()
+    with mpl.rc_context(STYLE):
+        figure.savefig(file, format="svg", metadata={"Date": None})
+    return file.getvalue()
+
+
+def _logarithmic(axis: Axes, has_points: bool) -> None:
+    if not has_points:  # every network diverged, or failed on the device
+        axis.text(0.5, 0.5, "no results", transform=axis.transAxes, ha="center")
+        return
+    axis.set_xscale("log")
+    axis.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axis.xaxis.set_major_formatter(EngFormatter(sep=""))
+    axis.xaxis.set_minor_formatter(NullFormatter())
 
 
 def _draw_fronts(axis: Axes, rows: pd.DataFrame, cost: str) -> None:
@@ -83,7 +99,7 @@ def training_curves(training: pd.DataFrame) -> Figure:
                     label=space if number == 0 else None,
                 )
         axis.set(xlabel="epoch", ylabel="validation accuracy, %")
-        axis.legend(title="space")
+        _add_legend(axis, "space")
         return figure
 
 
@@ -122,6 +138,11 @@ def format_heat_map(formats: pd.DataFrame) -> Figure:
 def _colour_range(formats: pd.DataFrame) -> tuple[float, float]:
     accuracy = 100 * formats["validation_accuracy"].dropna()
     return (float(accuracy.min()), float(accuracy.max())) if len(accuracy) else (0.0, 100.0)
+
+
+def _add_legend(axis: Axes, title: str) -> None:
+    if axis.get_legend_handles_labels()[0]:
+        axis.legend(title=title)
 
 
 def _panels(count: int, width: float = 5.5, height: float = 3.8, columns: int = 3) -> tuple[Figure, Sequence[Axes]]:

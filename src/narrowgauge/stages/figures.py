@@ -1,12 +1,9 @@
 """Draw the figures and write the tables of an experiment from its aggregated artefacts."""
 
-import io
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from matplotlib.figure import Figure
 
 from narrowgauge.artefacts.atomic import write_bytes
 from narrowgauge.artefacts.files import read
@@ -29,19 +26,19 @@ def run(*, layout: Layout, limits: Limits) -> None:
     _write_tables(layout, rows, answer.attributes)
 
     devices = sorted(rows["device"].unique())
-    weight_limits = {f"limit in {fmt}": size for _, fmt, size in limits.weight_limits()}
-    _save(
-        figures.pareto(rows[rows["device"] == devices[0]], "weight_bytes", "weights, bytes", weight_limits),
-        layout.figure("pareto_weights.svg"),
-    )
-    _save(
-        figures.pareto(rows, "median_ms", "median latency, ms", _latency_limits(limits, devices), devices),
-        layout.figure("pareto_latency.svg"),
-    )
-    _save(figures.format_heat_map(read(layout.all_formats, all_formats.SCHEMA).frame()), layout.figure("formats.svg"))
-    _save(
-        figures.training_curves(read(layout.all_training, all_training.SCHEMA).frame()), layout.figure("training.svg")
-    )
+    sizes = {f"limit in {fmt}": size for _, fmt, size in limits.weight_limits()}
+    # Weights do not depend on the device: one of them stands for all.
+    on_one = rows[rows["device"] == devices[0]]
+    drawn = {
+        "pareto_weights": figures.pareto(on_one, "weight_bytes", "weights, bytes", sizes),
+        "pareto_latency": figures.pareto(
+            rows, "median_ms", "median latency, ms", _latency_limits(limits, devices), devices
+        ),
+        "formats": figures.format_heat_map(read(layout.all_formats, all_formats.SCHEMA).frame()),
+        "training": figures.training_curves(read(layout.all_training, all_training.SCHEMA).frame()),
+    }
+    for name, figure in drawn.items():
+        write_bytes(layout.figure(f"{name}.svg"), figures.to_svg(figure))
 
 
 def _write_tables(layout: Layout, rows: pd.DataFrame, attributes: Mapping[str, Any]) -> None:
@@ -54,13 +51,6 @@ def _write_tables(layout: Layout, rows: pd.DataFrame, attributes: Mapping[str, A
     write_bytes(layout.table("summary.csv"), rows.to_csv(index=False).encode())
     write_bytes(layout.table("summary.md"), to_markdown(table, caption).encode())
     write_bytes(layout.table("summary.html"), to_html(table, title, caption).encode())
-
-
-def _save(figure: Figure, path: Path) -> None:
-    image = io.BytesIO()
-    # No date: equal data give equal files.
-    figure.savefig(image, format=path.suffix[1:], metadata={"Date": None})
-    write_bytes(path, image.getvalue())
 
 
 def _latency_limits(limits: Limits, devices: Sequence[str]) -> dict[str, float]:

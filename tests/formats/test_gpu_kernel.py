@@ -1,0 +1,31 @@
+"""The Triton kernel in Triton's interpreter: its arithmetic, without a GPU."""
+
+import subprocess
+import sys
+from importlib.util import find_spec
+
+import pytest
+
+PROGRAM = """
+import numpy as np, torch
+from narrowgauge.formats import ALL_FORMATS
+from narrowgauge.formats.gpu_kernel import round_on_gpu
+from narrowgauge.formats.reference import round_plain
+
+rng = np.random.default_rng(0)
+special = [0, 1 << 31, 0x7F800000, 0xFF800000, 0x7FFFFFFF, 0xFFFFFFFF]
+patterns = np.concatenate([rng.integers(0, 1 << 32, 3000), special, rng.integers(100 << 23, 140 << 23, 1000)])
+x = torch.from_numpy(patterns.astype(np.uint32).view(np.float32))
+for fmt in ALL_FORMATS:
+    for saturate in (False, True):
+        out = torch.empty_like(x)
+        round_on_gpu(x, out, fmt, saturate)
+        assert torch.equal(out.view(torch.int32), round_plain(x, fmt, saturate).view(torch.int32)), (fmt, saturate)
+"""
+
+
+@pytest.mark.skipif(find_spec("triton") is None, reason="Triton is not installed: it comes with torch for GPUs")
+def test_the_gpu_kernel_is_the_plain_torch_version():
+    subprocess.run(
+        [sys.executable, "-c", PROGRAM], check=True, env={"TRITON_INTERPRET": "1", "PYTHONWARNINGS": "ignore"}
+    )

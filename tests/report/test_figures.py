@@ -1,0 +1,57 @@
+"""Figures of little or nothing are still figures, and equal data give equal files."""
+
+import pandas as pd
+import pytest
+
+from narrowgauge.report.figures import format_heat_map, pareto, to_svg, training_curves
+
+SUMMARY = pd.DataFrame(
+    {
+        "arch": ["a", "b", "a", "b"],
+        "format": ["e8m23", "e8m23", "best", "best"],
+        "device": "local",
+        "weight_bytes": [4000.0, 400.0, 1000.0, 100.0],
+        "test_accuracy": [0.9, 0.8, 0.89, 0.7],
+    }
+)
+FORMATS = pd.DataFrame(
+    {
+        "arch": ["a", "a"],
+        "space": "densenet",
+        "exponent_bits": [8, 4],
+        "mantissa_bits": [23, 3],
+        "validation_accuracy": [0.9, 0.5],
+    }
+)
+TRAINING = pd.DataFrame(
+    {"arch": "a", "space": "densenet", "attempt": 0, "epoch": [1, 2], "validation_accuracy": [0.5, 0.9]}
+)
+
+
+def svg(figure):
+    return to_svg(figure).decode()
+
+
+def draw_pareto(frame):
+    return pareto(frame, "weight_bytes", "weights, bytes", {"limit": 2000.0})
+
+
+CASES = [(draw_pareto, SUMMARY), (format_heat_map, FORMATS), (training_curves, TRAINING)]
+
+
+@pytest.mark.parametrize(("draw", "frame"), CASES)
+def test_equal_data_give_equal_files(draw, frame):
+    assert svg(draw(frame)) == svg(draw(frame.copy()))
+
+
+@pytest.mark.parametrize(("draw", "frame"), CASES)
+def test_nothing_and_missing_values_can_be_drawn(draw, frame):
+    svg(draw(frame.iloc[:0]))
+    values = [name for name in ("test_accuracy", "validation_accuracy", "weight_bytes") if name in frame]
+    svg(draw(frame.assign(**dict.fromkeys(values, float("nan")))))
+
+
+def test_every_format_and_limit_is_named():
+    text = svg(draw_pareto(SUMMARY))
+    for words in ("e8m23", "best", "limit", "weights, bytes", "test accuracy, %"):
+        assert words in text
