@@ -40,6 +40,7 @@ from narrowgauge.quantization.emulation import EmulatedNetwork, makes_new_number
 from narrowgauge.quantization.sweep import Sweep, families
 from narrowgauge.quantization.workers import workers
 from narrowgauge.spaces import build
+from narrowgauge.training.memory import keep_freed_memory
 
 DEFAULT = ("mobilenetv2-s4-39", "resnet-s4-7", "densenet-s2-3", "resnet18")
 LAYOUTS = (torch.contiguous_format, torch.channels_last)
@@ -170,6 +171,7 @@ def main() -> None:
     parser.add_argument("--batch-size", type=int, default=32)
     parser.add_argument("--threads", type=int, default=1)
     options = parser.parse_args()
+    keep_freed_memory()
     peer = qtorch_version()
     print(
         f"{platform.processor() or platform.machine()}, {options.threads} threads, torch {torch.__version__}, "

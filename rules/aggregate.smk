@@ -25,39 +25,33 @@ rule figures:
         summary=LAYOUT.summary,
         training=LAYOUT.all_training,
         formats=LAYOUT.all_formats,
-        selected=LAYOUT.selected,
     output:
-        multiext(f"{LAYOUT.table('summary')}", ".csv", ".md"),
-        report(
-            LAYOUT.table("summary.html"),
-            category="1 Summary",
-            caption="../docs/captions/summary.rst",
-            labels={"table": "all models"},
+        expand(
+            LAYOUT.table("{name}"),
+            name=["summary.csv", "summary.md", "bits.csv", "bits.md"],
         ),
-        report(
+        reported(LAYOUT.table("summary.html"), "1 Summary", "all models"),
+        reported(
             LAYOUT.figure("pareto_weights.svg"),
-            category="2 Pareto fronts",
-            caption="../docs/captions/pareto_weights.rst",
-            labels={"figure": "accuracy over weight bytes"},
+            "2 Pareto fronts",
+            "accuracy over weight bytes",
         ),
-        report(
+        reported(
             LAYOUT.figure("pareto_latency.svg"),
-            category="2 Pareto fronts",
-            caption="../docs/captions/pareto_latency.rst",
-            labels={"figure": "accuracy over latency"},
+            "2 Pareto fronts",
+            "accuracy over latency",
         ),
-        report(
-            LAYOUT.figure("formats.svg"),
-            category="3 Number formats",
-            caption="../docs/captions/formats.rst",
-            labels={"figure": "accuracy over exponent and mantissa bits"},
+        reported(
+            LAYOUT.figure("formats.svg"), "3 Number formats", "accuracy in all formats"
         ),
-        report(
-            LAYOUT.figure("training.svg"),
-            category="4 Training",
-            caption="../docs/captions/training.rst",
-            labels={"figure": "accuracy over epochs"},
+        reported(
+            LAYOUT.figure("formats_of_models.svg"),
+            "3 Number formats",
+            "the same for the best models",
         ),
+        reported(LAYOUT.figure("bits.svg"), "3 Number formats", "accuracy over bits"),
+        reported(LAYOUT.table("bits.html"), "3 Number formats", "bits that are needed"),
+        reported(LAYOUT.figure("training.svg"), "4 Training", "accuracy over epochs"),
     log:
         LAYOUT.log("figures"),
     conda:

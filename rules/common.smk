@@ -146,3 +146,9 @@ def experiment_files():
         *(LAYOUT.latency_model(device) for device in devices),
         *(LAYOUT.predicted(device) for device in devices),
     ]
+
+
+def reported(path, category, label):
+    """A table or figure of the report, with its caption."""
+    caption = f"../docs/captions/{path.stem}.rst"
+    return report(path, category=category, caption=caption, labels={"shows": label})

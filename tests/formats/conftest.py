@@ -31,13 +31,13 @@ def finite_codes(fmt: Format) -> int:
 def _probes(fmt: Format) -> Float32:
     rng = np.random.default_rng(fmt.exponent_bits * 100 + fmt.mantissa_bits)
     count = finite_codes(fmt)
-    if count <= 256:
+    if count <= 2048:
         codes = np.arange(count)
     else:
         # Zero, the subnormals' ends, the steps between exponents, the largest numbers, and a sample of the rest.
         steps = np.arange(1, 1 << fmt.exponent_bits) << fmt.mantissa_bits
         codes = np.concatenate([np.arange(4), steps, steps - 1, steps - 2, [count - 3]])
-        codes = np.concatenate([codes, rng.integers(0, count, 100)])
+        codes = np.concatenate([codes, rng.integers(0, count, 1000)])
     codes = np.unique(codes[(codes >= 0) & (codes < count)])
     values = code_values(fmt, codes)
     above = code_values(fmt, codes + 1)
@@ -47,14 +47,14 @@ def _probes(fmt: Format) -> Float32:
     bits = boundaries.view(np.int32)[:, None] + np.arange(-2, 3, dtype=np.int32)
     near = bits[bits >= 0].astype(np.uint32)
     special = np.array([0, 1, 2, 0x7FFFFF, 0x800000, 0x7F7FFFFF, 0x7F800000, 0x7F800001, 0x7FC00000, 0x7FFFFFFF])
-    anything = rng.integers(0, 1 << 31, 1000)
+    anything = rng.integers(0, 1 << 31, 10_000)
     magnitudes = np.concatenate([near, special.astype(np.uint32), anything.astype(np.uint32)])
     return np.concatenate([magnitudes, magnitudes | np.uint32(1 << 31)]).view(np.float32)
 
 
 @pytest.fixture(scope="session")
 def probes() -> Callable[[Format], Float32]:
-    """float32 values for a format: its boundaries (a sample of many) with their neighbours, random bits, special ones."""
+    """Values to round: a format's boundaries (a sample of many) and their neighbours, random bits, special ones."""
     return _probes
 
 

@@ -1,5 +1,6 @@
 """The Triton kernel in Triton's interpreter: its arithmetic, without a GPU."""
 
+import os
 import subprocess
 import sys
 from importlib.util import find_spec
@@ -26,6 +27,5 @@ for fmt in ALL_FORMATS:
 
 @pytest.mark.skipif(find_spec("triton") is None, reason="Triton is not installed: it comes with torch for GPUs")
 def test_the_gpu_kernel_is_the_plain_torch_version():
-    subprocess.run(
-        [sys.executable, "-c", PROGRAM], check=True, env={"TRITON_INTERPRET": "1", "PYTHONWARNINGS": "ignore"}
-    )
+    environment = os.environ | {"TRITON_INTERPRET": "1", "PYTHONWARNINGS": "ignore"}
+    subprocess.run([sys.executable, "-c", PROGRAM], check=True, env=environment)

@@ -3,12 +3,13 @@
 import struct
 
 import numpy as np
+import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
 from narrowgauge.formats import Format, round_to
-from narrowgauge.quantization.value_range import ValueRange, value_range
+from narrowgauge.quantization.value_range import ValueRange, extremes_by_torch, value_range
 
 FLOAT32 = st.integers(0, 2**32 - 1).map(lambda bits: struct.unpack("<f", struct.pack("<I", bits))[0])
 NEAR_ONE = st.floats(-4, 4, width=32)
@@ -55,6 +56,20 @@ def test_the_range_is_that_of_finite_numbers_other_than_zero(tensors):
         assert found == ValueRange(min(magnitudes), max(magnitudes))
     else:
         assert all(found.fits(Format(exponent, 3)) for exponent in range(1, 9))
+
+
+@given(st.lists(FLOAT32, min_size=1))
+def test_the_loop_for_cpus_finds_what_torch_finds_anywhere(values):
+    tensor = torch.tensor(values)
+    by_torch = torch.tensor(extremes_by_torch(tensor.view(torch.int32)), dtype=torch.int32).view(torch.float32)
+    assert value_range([tensor]) == ValueRange(*by_torch.tolist())
+
+
+@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
+def test_the_layout_of_a_tensor_does_not_matter(layout):
+    tensor = torch.randn(4, 6, 3, 5, generator=torch.Generator().manual_seed(0)).contiguous(memory_format=layout)
+    for view in (tensor, tensor[:, 1:4], tensor[:, :, ::2], tensor[0, 0, 0, 0]):
+        assert value_range([view]) == ValueRange(view.abs().min().item(), view.abs().max().item())
 
 
 def test_no_finite_number_is_normal_with_one_exponent_bit():

@@ -3,7 +3,8 @@
 import pandas as pd
 import pytest
 
-from narrowgauge.report.figures import format_heat_map, pareto, to_svg, training_curves
+from narrowgauge.report.figures import pareto, to_svg, training_curves
+from narrowgauge.report.format_figures import accuracy_over_bits, heat_map_of_models, heat_map_of_spaces
 
 SUMMARY = pd.DataFrame(
     {
@@ -20,6 +21,7 @@ FORMATS = pd.DataFrame(
         "space": "densenet",
         "exponent_bits": [8, 4],
         "mantissa_bits": [23, 3],
+        "bits": [32, 8],
         "validation_accuracy": [0.9, 0.5],
     }
 )
@@ -36,7 +38,12 @@ def draw_pareto(frame):
     return pareto(frame, "weight_bytes", "weights, bytes", {"limit": 2000.0})
 
 
-CASES = [(draw_pareto, SUMMARY), (format_heat_map, FORMATS), (training_curves, TRAINING)]
+def draw_models(frame):
+    return heat_map_of_models(frame, list(frame["arch"].unique()))
+
+
+CASES = [(draw_pareto, SUMMARY), (training_curves, TRAINING)]
+CASES += [(draw, FORMATS) for draw in (heat_map_of_spaces, accuracy_over_bits, draw_models)]
 
 
 @pytest.mark.parametrize(("draw", "frame"), CASES)

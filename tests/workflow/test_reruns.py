@@ -40,12 +40,13 @@ def test_a_broken_artefact_is_set_aside_and_rebuilt(finished, damage):
     path = finished.results / "models/probenet-s-s2-1/e4m3/export.parquet"
     data = path.read_bytes()
     middle = len(data) // 2
+    inside = len(data) // 8  # of the rows: what follows them is their description
     path.write_bytes(
         {
             "cut": data[:middle],
             "emptied": b"",
             "overwritten": b"not parquet" * 40,
-            "flipped": data[:middle] + bytes([data[middle] ^ 0xFF]) + data[middle + 1 :],
+            "flipped": data[:inside] + bytes([data[inside] ^ 0xFF]) + data[inside + 1 :],
         }[damage]
     )
     before = finished.modified()
@@ -93,7 +94,7 @@ def edit(path, find, replace):
 
 
 def test_an_edit_of_the_trainer_retrains(finished):
-    source = finished.source("training/loop.py")
+    source = finished.source("training/trainer.py")
     source.write_text(source.read_text() + "\nEDITED = True\n")
     assert finished.planned()["train"] == 3
 
@@ -118,4 +119,5 @@ def test_artefacts_say_where_they_come_from(finished_once):
     provenance = json.loads(header)["provenance"]
     assert provenance["stage"] == "train"
     assert provenance["code_version"]
-    assert {"train", "validation", "candidates"} <= set(provenance["inputs"])
+    assert {"train", "validation"} <= set(provenance["inputs"])
+    assert provenance["parameters"]["graph"]

@@ -6,7 +6,7 @@ import os
 import sys
 from collections.abc import Sequence
 
-from narrowgauge.cli import inspection, stages
+from narrowgauge.cli import inspection, packing, stages
 from narrowgauge.errors import NarrowgaugeError
 
 
@@ -44,4 +44,5 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     stages.add_commands(commands)
     inspection.add_commands(commands)
+    packing.add_commands(commands)
     return parser

@@ -1,51 +1,61 @@
 """Which networks to time, so that the times say most about all others."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 
-_BITS = 32
+from narrowgauge.latency.prior import EXPECTED_MS, Array, cost_covariance, likeness, places, shares
+from narrowgauge.latency.work import TERMS
+
+# Devices, drawn from the prior, over which a design is good on average.
+_DEVICES = 16
+_SEED = 0
+# Assumed of any device: deviation from the sum of terms, how far it reaches, error of a measurement.
+_AMPLITUDE, _LENGTH, _ERROR = 0.15, 1.0, 0.08
+# Covariances of all pairs are held: 32 MB. Of more networks an even part stands for all.
+_MOST_NETWORKS = 2000
 
 
-def chosen(candidates: Sequence[Mapping[str, Any]], count: int) -> list[int]:
-    """Positions of ``count`` candidates that fill the space of all; fewer, if fewer differ.
+def choose(work: Array, count: int) -> list[int]:
+    """Choose networks one by one by what their times will teach under the model's prior.
 
-    Farthest-point traversal (Gonzalez, 1985, "Clustering to minimize the maximum intercluster distance") over
-    standardised logarithms of costs: it starts in the middle, and takes in turn the candidate farthest from those
-    it has. It reaches the extremes early, which keeps a latency model from extrapolating. Nothing in it is random.
+    The first ones, as many as there are terms, are those whose times are least certain given those already chosen:
+    each spans a new direction, so that all costs get known (a greedy D-optimal design). The others are those that
+    take most uncertainty away from all networks together (active learning after Cohn, 1996). Nothing is measured yet,
+    so both are averaged over devices drawn from the prior, always the same ones.
 
     Args:
-        candidates: rows of the candidates artefact: ``macs``, ``stored_parameters``, ``peak_activation_bytes``
-            (bits -> bytes) and ``operators`` (kind -> count).
+        work: units of each term, shape (n, terms).
         count: how many to choose.
+
+    Returns:
+        Positions in the order in which they were chosen, so that a shorter design begins a longer one. Networks with
+        the same work count as one: fewer are chosen if fewer differ.
     """
-    features = _standardised(_features(candidates))
-    nearest = int((features**2).sum(axis=1).argmin())
-    picked: list[int] = []
-    distances = np.full(len(features), np.inf)
-    while len(picked) < count and distances.max() > 0:
-        picked.append(int(distances.argmax()) if picked else nearest)
-        distances = np.minimum(distances, ((features - features[picked[-1]]) ** 2).sum(axis=1))
-    return picked
+    distinct = np.sort(np.unique(work, axis=0, return_index=True)[1])
+    if len(distinct) > _MOST_NETWORKS:
+        distinct = np.sort(np.random.default_rng(_SEED).permutation(distinct)[:_MOST_NETWORKS])
+    covariance = _prior_covariance(work[distinct])
+    free = np.ones(len(distinct), bool)
+    chosen: list[int] = []
+    while len(chosen) < min(count, len(distinct)):
+        variance = covariance.diagonal()
+        gain = variance if len(chosen) < len(TERMS) else (covariance**2).sum(axis=0) / (variance + _ERROR**2)
+        best = int(np.where(free, gain, -1).argmax())
+        chosen.append(int(distinct[best]))
+        free[best] = False
+        column = covariance[:, best]
+        covariance = covariance - np.outer(column, column / (column[best] + _ERROR**2))
+    return chosen
 
 
-def _features(candidates: Sequence[Mapping[str, Any]]) -> NDArray[np.float64]:
-    counts = [dict(row["operators"]) for row in candidates]
-    kinds = sorted(set().union(*counts))
-    rows = [
-        [
-            row["macs"],
-            row["stored_parameters"],
-            dict(row["peak_activation_bytes"])[_BITS],
-            *(operators.get(kind, 0) for kind in kinds),
-        ]
-        for row, operators in zip(candidates, counts, strict=True)
-    ]
-    return np.log1p(np.array(rows, np.float64))
-
-
-def _standardised(features: NDArray[np.float64]) -> NDArray[np.float64]:
-    spread = features.std(axis=0)
-    return (features - features.mean(axis=0)) / np.where(spread > 0, spread, 1)
+def _prior_covariance(work: Array) -> NDArray[np.float64]:
+    """Covariance of the log latencies of networks, shape (n, n): the mean over devices drawn from the prior."""
+    random = np.random.default_rng(_SEED)
+    # How slow a device is as a whole changes no share, and so no design.
+    deviates = random.multivariate_normal(np.zeros(len(TERMS)), cost_covariance(device_spread=0.0), _DEVICES)
+    of_costs = cost_covariance()
+    total = np.zeros((len(work), len(work)))
+    for costs in EXPECTED_MS * np.exp(deviates):
+        share, place = shares(work, costs), places(work, costs)
+        total += share @ of_costs @ share.T + _AMPLITUDE**2 * likeness(place, place, _LENGTH)
+    return total / _DEVICES

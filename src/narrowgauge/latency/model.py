@@ -1,21 +1,15 @@
-"""The latency model: costs of work that are positive, fitted to few networks, with an honest interval."""
+"""The latency model of a device: what work costs there, and how networks deviate from the sum."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
-from numpy.typing import NDArray
-from scipy.optimize import least_squares
-from scipy.stats import t as student_t
+from scipy.linalg import cho_factor, cho_solve
 
-from narrowgauge.errors import NarrowgaugeError
-from narrowgauge.latency.work import EXPECTED_NS
+from narrowgauge.latency.prior import EXPECTED_MS, Array, cost_covariance, likeness, places, shares
 
-FEWEST = 5
 COVERAGE = 0.9
-_SPREAD_OF_COSTS = 1.5
-_MODEL_ERROR = 0.06
-
-Array = NDArray[np.float64]
+"""Share of measurements that the interval of a prediction is to hold, half of the others on either side."""
 
 
 @dataclass(frozen=True)
@@ -28,56 +22,108 @@ class Prediction:
 
 
 @dataclass(frozen=True)
-class LatencyModel:
-    """What was fitted.
+class Kernel:
+    """Of the Gaussian process of deviations, in log latency.
 
     Attributes:
-        costs_ms: cost of a unit of each term, shape (terms,).
-        error: standard deviation of log(measured / predicted).
-        degrees: degrees of freedom behind ``error``.
+        amplitude: standard deviation of a network's deviation.
+        length: distance (see ``prior.places``) over which deviations are alike.
+        error: standard deviation of what is alike in no other network.
     """
 
-    costs_ms: Array
+    amplitude: float
+    length: float
     error: float
-    degrees: int
+
+
+@dataclass(frozen=True)
+class LatencyModel:
+    """A fitted model: work @ costs, times exp(deviation).
+
+    Attributes:
+        costs: milliseconds per unit of each term, positive, shape (terms,).
+        level: log of the device's slowness as a whole, around which the prior of the costs lies.
+        kernel: of the deviations.
+        work: units of each term of the measured networks, shape (n, terms).
+        measured_ms: their latency, shape (n,).
+        variance: how far each measurement's logarithm is trusted, shape (n,).
+        lower_quantile: of error over standard deviation, for the lower end of an interval; below 0.
+        upper_quantile: the same for the upper end; above 0.
+    """
+
+    costs: Array
+    level: float
+    kernel: Kernel
+    work: Array
+    measured_ms: Array
+    variance: Array
+    lower_quantile: float
+    upper_quantile: float
 
     def predict(self, work: Array) -> Prediction:
         """Latency of networks with this work, shape (n, terms)."""
-        median = work @ self.costs_ms
-        factor = np.exp(student_t.ppf((1 + COVERAGE) / 2, self.degrees) * self.error)
-        return Prediction(median, median / factor, median * factor)
+        mean, deviation = self.log_latency(work)
+        low, high = self.lower_quantile * deviation, self.upper_quantile * deviation
+        return Prediction(np.exp(mean), np.exp(mean + low), np.exp(mean + high))
+
+    def log_latency(self, work: Array) -> tuple[Array, Array]:
+        """Mean and standard deviation of the log latency of networks, shape (n,) each."""
+        known = self._known
+        share = shares(work, self.costs)
+        place = places(work)
+        prior = cost_covariance()
+        covariance = share @ prior @ known.share.T
+        covariance += self.kernel.amplitude**2 * likeness(place, known.place, self.kernel.length)
+        mean = np.log(work @ self.costs) - share @ known.shift + covariance @ known.pull
+        explained = np.einsum("ij,ji->i", covariance, cho_solve(known.factor, covariance.T))
+        variance = np.einsum("ij,jk,ik->i", share, prior, share) + self.kernel.amplitude**2 - explained
+        return mean, np.sqrt(np.maximum(variance, 0) + self.kernel.error**2)
+
+    def left_out_errors(self) -> Array:
+        """What each measured network would show as error over standard deviation, had it been left out; shape (n,).
+
+        Closed form for Gaussian processes (Rasmussen and Williams, 2006, equations 5.10 to 5.12).
+        """
+        known = self._known
+        precision = cho_solve(known.factor, np.eye(len(self.work))).diagonal()
+        latent = np.maximum(1 / precision - self.variance, 0)
+        errors: Array = known.pull / precision / np.sqrt(latent + self.kernel.error**2)
+        return errors
+
+    @cached_property
+    def _known(self) -> "Known":
+        return known_of(self.work, self.measured_ms, self.costs, self.level, self.kernel, self.variance)
 
 
-def fit(work: Array, measured_ms: Array, noise: Array) -> LatencyModel:
-    """Fit the model.
+@dataclass(frozen=True)
+class Known:
+    """The measured networks as a Gaussian process around costs that are known by their prior alone.
 
-    Args:
-        work: units of each term, shape (n, terms).
-        measured_ms: latency, shape (n,).
-        noise: relative standard error of each latency, shape (n,).
-
-    Raises:
-        NarrowgaugeError: fewer than five networks were measured.
+    Attributes:
+        share: of each term in their cost, shape (n, terms).
+        place: see ``prior.places``, shape (n, 1 + terms).
+        shift: log costs less the prior's mean, shape (terms,).
+        target: log latency less what the prior's mean gives, linear in the log costs, shape (n,).
+        factor: Cholesky factor of the covariance of the targets.
+        pull: covariance^-1 @ target, shape (n,).
     """
-    if len(work) < FEWEST:
-        raise NarrowgaugeError(f"a latency model needs {FEWEST} timed networks, not {len(work)}")
-    expected = work * EXPECTED_NS / 1e6
-    logs = np.log(measured_ms)
-    weight = 1 / np.hypot(_MODEL_ERROR, noise)
 
-    def residuals(u: Array) -> Array:
-        errors = (logs - np.log(expected @ np.exp(u[0] + u[1:]))) * weight
-        return np.concatenate([np.sign(errors) * _huber(errors), u[1:] / _SPREAD_OF_COSTS])
-
-    start = np.zeros(work.shape[1] + 1)
-    start[0] = np.median(logs - np.log(expected.sum(axis=1)))
-    found = least_squares(residuals, start).x
-    costs = EXPECTED_NS / 1e6 * np.exp(found[0] + found[1:])
-    errors = logs - np.log(work @ costs)
-    used = min(len(work) - 1, 2 + len(work) // 2)
-    return LatencyModel(costs, float(np.sqrt((errors**2).sum() / max(1, len(work) - used))), max(1, len(work) - used))
+    share: Array
+    place: Array
+    shift: Array
+    target: Array
+    factor: tuple[Array, bool]
+    pull: Array
 
 
-def _huber(errors: Array, threshold: float = 1.5) -> Array:
-    size = np.abs(errors)
-    return np.where(size <= threshold, size, np.sqrt(2 * threshold * size - threshold**2))
+def known_of(
+    work: Array, measured_ms: Array, costs: Array, level: float, kernel: Kernel, variance: Array
+) -> Known:
+    """Condition on measured networks; arguments as the attributes of ``LatencyModel``."""
+    share, place = shares(work, costs), places(work)
+    shift = np.log(costs / EXPECTED_MS) - level
+    target = np.log(measured_ms) - np.log(work @ costs) + share @ shift
+    covariance = share @ cost_covariance() @ share.T
+    covariance += kernel.amplitude**2 * likeness(place, place, kernel.length)
+    factor = cho_factor(covariance + np.diag(variance), lower=True)
+    return Known(share, place, shift, target, factor, cho_solve(factor, target))

@@ -5,6 +5,7 @@ products and sums are float32, with one rounding where its result leaves it; the
 """
 
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 
 import numpy as np
 import torch
@@ -69,6 +70,10 @@ class EmulatedNetwork:
         Returns:
             float32 ``[n, classes]``, all of them numbers of the format.
         """
+        with _float32_throughout(self.device):
+            return self._execute(images, observe)
+
+    def _execute(self, images: Tensor, observe: Observer) -> Tensor:
         results = {self.graph.input.name: self._round(images.clone(memory_format=torch.channels_last))}
         observe(results[self.graph.input.name])
         unread = dict(self.graph.uses)
@@ -87,3 +92,10 @@ class EmulatedNetwork:
 
     def _round(self, tensor: Tensor) -> Tensor:
         return tensor if self.format == _SINGLE else round_to(tensor, self.format, out=tensor)
+
+
+def _float32_throughout(device: torch.device) -> AbstractContextManager[None]:
+    """On a GPU, convolutions in full float32 instead of TF32, and always by the same algorithm."""
+    if device.type != "cuda":
+        return nullcontext()
+    return torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True, allow_tf32=False)

@@ -1,11 +1,10 @@
-"""The figures of an experiment, drawn from its summary, its format sweeps and its training histories."""
+"""Pareto fronts and training curves, and what all figures have in common."""
 
 import io
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import matplotlib as mpl
-import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -31,7 +30,7 @@ STYLE: dict[Any, Any] = {
 
 
 def pareto(
-    summary: pd.DataFrame, cost: str, label: str, limits: Mapping[str, float], panels: Sequence[str] = ("",)
+    summary: pd.DataFrame, cost: str, label: str, limits: Mapping[str, float], devices: Sequence[str] = ("",)
 ) -> Figure:
     """Test accuracy over a cost on a logarithmic axis: a colour and a front for each format, limits dashed.
 
@@ -40,11 +39,11 @@ def pareto(
         cost: the column on the horizontal axis.
         label: what that axis says, with its unit.
         limits: vertical lines, name -> value on the horizontal axis.
-        panels: one panel per device, or a single one for all.
+        devices: one panel for each; the empty name stands for all of them.
     """
     with mpl.rc_context(STYLE):
-        figure, axes = _panels(len(panels))
-        for axis, device in zip(axes, panels, strict=True):
+        figure, axes = panels(len(devices))
+        for axis, device in zip(axes, devices, strict=True):
             rows = summary[summary["device"] == device] if device else summary
             _draw_fronts(axis, rows, cost)
             for name, value in limits.items():
@@ -52,7 +51,7 @@ def pareto(
                 axis.annotate(f" {name}", (value, 0.01), xycoords=("data", "axes fraction"), rotation=90, color="0.3")
             axis.set(xlabel=label, ylabel="test accuracy, %", title=device or None)
             _logarithmic(axis, has_points=bool((rows[cost] > 0).any()))
-        _add_legend(axes[0], "format")
+        add_legend(axes[0], "format")
         return figure
 
 
@@ -87,7 +86,7 @@ def _draw_fronts(axis: Axes, rows: pd.DataFrame, cost: str) -> None:
 def training_curves(training: pd.DataFrame) -> Figure:
     """Validation accuracy over epochs, a line per architecture, a colour per space."""
     with mpl.rc_context(STYLE):
-        figure, (axis,) = _panels(1)
+        figure, (axis,) = panels(1)
         for position, (space, rows) in enumerate(training.groupby("space", sort=True)):
             for number, (_, curve) in enumerate(rows.groupby(["arch", "attempt"], sort=True)):
                 axis.plot(
@@ -99,53 +98,18 @@ def training_curves(training: pd.DataFrame) -> Figure:
                     label=space if number == 0 else None,
                 )
         axis.set(xlabel="epoch", ylabel="validation accuracy, %")
-        _add_legend(axis, "space")
+        add_legend(axis, "space")
         return figure
 
 
-def format_heat_map(formats: pd.DataFrame) -> Figure:
-    """Mean validation accuracy over exponent and mantissa bits: all models, then each space; grey: not swept."""
-    with mpl.rc_context(STYLE):
-        groups = [("all models", formats), *((str(name), rows) for name, rows in formats.groupby("space"))]
-        figure, axes = _panels(len(groups), width=4.6, height=2.6, columns=2)
-        low, high = _colour_range(formats)
-        for axis, (title, rows) in zip(axes, groups, strict=True):
-            grid = np.full((8, 23), np.nan)
-            means = rows.groupby(["exponent_bits", "mantissa_bits"], as_index=False)["validation_accuracy"].mean()
-            grid[means["exponent_bits"] - 1, means["mantissa_bits"] - 1] = 100 * means["validation_accuracy"]
-            axis.set_facecolor("0.88")
-            image = axis.imshow(
-                grid,
-                origin="lower",
-                aspect="auto",
-                extent=(0.5, 23.5, 0.5, 8.5),
-                vmin=low,
-                vmax=high,
-                cmap="viridis",
-            )
-            axis.set(
-                xlabel="mantissa bits",
-                ylabel="exponent bits",
-                title=f"{title} ({rows['arch'].nunique()})",
-                xticks=range(1, 24, 2),
-                yticks=range(1, 9),
-            )
-            axis.grid(visible=False)
-        figure.colorbar(image, ax=list(axes), label="validation accuracy, %", shrink=0.8)
-        return figure
-
-
-def _colour_range(formats: pd.DataFrame) -> tuple[float, float]:
-    accuracy = 100 * formats["validation_accuracy"].dropna()
-    return (float(accuracy.min()), float(accuracy.max())) if len(accuracy) else (0.0, 100.0)
-
-
-def _add_legend(axis: Axes, title: str) -> None:
+def add_legend(axis: Axes, title: str) -> None:
+    """A legend, if there is anything to tell apart."""
     if axis.get_legend_handles_labels()[0]:
         axis.legend(title=title)
 
 
-def _panels(count: int, width: float = 5.5, height: float = 3.8, columns: int = 3) -> tuple[Figure, Sequence[Axes]]:
+def panels(count: int, width: float = 5.5, height: float = 3.8, columns: int = 3) -> tuple[Figure, list[Axes]]:
+    """A figure of so many panels in rows of ``columns``; sizes of a panel in inches."""
     columns = min(count, columns)
     rows = -(-count // columns)
     figure = Figure(figsize=(width * columns, height * rows), layout="constrained")

@@ -4,6 +4,7 @@ import html
 
 import pandas as pd
 
+from narrowgauge.quantization.tables import bits_needed
 from narrowgauge.report.pareto import front
 
 # Column of the summary -> heading, factor, number format.
@@ -39,11 +40,36 @@ def readable(summary: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(columns)
 
 
-def best_models(summary: pd.DataFrame) -> pd.DataFrame:
-    """The Pareto front of test accuracy over weight bytes, readable, by rising bytes."""
+def front_of(summary: pd.DataFrame) -> pd.DataFrame:
+    """The rows on the Pareto front of test accuracy over weight bytes, by rising bytes."""
     rows = summary.drop_duplicates(["arch", "resolved_format"]).reset_index(drop=True)
-    chosen = rows.iloc[front(rows["weight_bytes"].astype(float), rows["test_accuracy"].astype(float))]
-    return readable(chosen)[["architecture", "stands for", "weights, KiB", "test, %", "median, ms"]].iloc[::-1]
+    return rows.iloc[front(rows["weight_bytes"].astype(float), rows["test_accuracy"].astype(float))]
+
+
+def best_models(summary: pd.DataFrame) -> pd.DataFrame:
+    """The same rows for people: what they are and what they reach."""
+    table = readable(front_of(summary)).rename(columns={"stands for": "number format"})
+    return table[["architecture", "number format", "weights, KiB", "test, %", "median, ms"]].iloc[::-1]
+
+
+LOSSES = (0.5, 1.0, 2.0)
+
+
+def bits_table(sweeps: pd.DataFrame) -> pd.DataFrame:
+    """Bits and format with which each model loses at most so many points of validation accuracy; then the median.
+
+    Args:
+        sweeps: rows of the ``all_formats`` artefact.
+    """
+    needed = pd.DataFrame(
+        bits_needed(sweeps.to_dict("records"), LOSSES), columns=["arch", "loss_points", "format", "bits"]
+    )
+    needed["text"] = needed["bits"].astype(str) + " (" + needed["format"] + ")"
+    table = needed.pivot(index="arch", columns="loss_points", values="text").reindex(columns=LOSSES)
+    medians = needed.groupby("loss_points")["bits"].median().reindex(LOSSES)
+    table.loc["median of all models"] = [_text(bits, 1, "g") for bits in medians]
+    table.columns = [f"at most {loss:g} points" for loss in LOSSES]
+    return table.reset_index(names="architecture")
 
 
 def _text(value: object, factor: float, number: str) -> str:

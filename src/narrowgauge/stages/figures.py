@@ -10,12 +10,15 @@ from narrowgauge.artefacts.files import read
 from narrowgauge.artefacts.schemas import all_formats, all_training, summary
 from narrowgauge.config.limits import Limits
 from narrowgauge.layout import Layout
-from narrowgauge.report import figures
-from narrowgauge.report.tables import readable, to_html, to_markdown
+from narrowgauge.report import figures, format_figures
+from narrowgauge.report.tables import bits_table, front_of, readable, to_html, to_markdown
+
+# Single models in a figure: as many as a reader looks at one by one.
+_MODELS_SHOWN = 12
 
 
 def run(*, layout: Layout, limits: Limits) -> None:
-    """Write ``tables/summary`` (CSV, Markdown, HTML) and the figures (SVG).
+    """Write the tables (CSV, Markdown, HTML) and the figures (SVG).
 
     Args:
         layout: the experiment's files.
@@ -23,34 +26,43 @@ def run(*, layout: Layout, limits: Limits) -> None:
     """
     answer = read(layout.summary, summary.SCHEMA)
     rows = answer.frame()
-    _write_tables(layout, rows, answer.attributes)
+    sweeps = read(layout.all_formats, all_formats.SCHEMA).frame()
+    training = read(layout.all_training, all_training.SCHEMA).frame()
+    _write_tables(layout, rows, sweeps, answer.attributes)
 
     devices = sorted(rows["device"].unique())
     sizes = {f"limit in {fmt}": size for _, fmt, size in limits.weight_limits()}
+    times = _latency_limits(limits, devices)
     # Weights do not depend on the device: one of them stands for all.
     on_one = rows[rows["device"] == devices[0]]
+    best = list(dict.fromkeys(front_of(rows)["arch"]))[:_MODELS_SHOWN]
     drawn = {
         "pareto_weights": figures.pareto(on_one, "weight_bytes", "weights, bytes", sizes),
-        "pareto_latency": figures.pareto(
-            rows, "median_ms", "median latency, ms", _latency_limits(limits, devices), devices
-        ),
-        "formats": figures.format_heat_map(read(layout.all_formats, all_formats.SCHEMA).frame()),
-        "training": figures.training_curves(read(layout.all_training, all_training.SCHEMA).frame()),
+        "pareto_latency": figures.pareto(rows, "median_ms", "median latency, ms", times, devices),
+        "formats": format_figures.heat_map_of_spaces(sweeps),
+        "formats_of_models": format_figures.heat_map_of_models(sweeps, best),
+        "bits": format_figures.accuracy_over_bits(sweeps),
+        "training": figures.training_curves(training),
     }
     for name, figure in drawn.items():
         write_bytes(layout.figure(f"{name}.svg"), figures.to_svg(figure))
 
 
-def _write_tables(layout: Layout, rows: pd.DataFrame, attributes: Mapping[str, Any]) -> None:
+def _write_tables(layout: Layout, rows: pd.DataFrame, sweeps: pd.DataFrame, attributes: Mapping[str, Any]) -> None:
     title = f"Experiment {attributes['experiment']}"
-    caption = (
-        f"Images: {attributes['data']}; test accuracy over {attributes['test_images']} images. "
-        "Latency at batch size 1: median and 90th percentile of n timed runs."
-    )
-    table = readable(rows)
+    data = f"Images: {attributes['data']}"
+    captions = {
+        "summary": f"{data}; test accuracy over {attributes['test_images']} images. "
+        "Latency at batch size 1: median and 90th percentile of n timed runs.",
+        "bits": f"{data}. The fewest bits, and the format, with which a model loses at most so many percentage "
+        "points of validation accuracy against e8m23, among the formats that were swept.",
+    }
+    tables = {"summary": readable(rows), "bits": bits_table(sweeps)}
+    for name, table in tables.items():
+        write_bytes(layout.table(f"{name}.md"), to_markdown(table, captions[name]).encode())
+        write_bytes(layout.table(f"{name}.html"), to_html(table, title, captions[name]).encode())
     write_bytes(layout.table("summary.csv"), rows.to_csv(index=False).encode())
-    write_bytes(layout.table("summary.md"), to_markdown(table, caption).encode())
-    write_bytes(layout.table("summary.html"), to_html(table, title, caption).encode())
+    write_bytes(layout.table("bits.csv"), tables["bits"].to_csv(index=False).encode())
 
 
 def _latency_limits(limits: Limits, devices: Sequence[str]) -> dict[str, float]:

@@ -23,6 +23,7 @@ from narrowgauge.quantization.emulation import EmulatedNetwork
 from narrowgauge.quantization.progress import Progress
 from narrowgauge.quantization.sweep import FormatResult, Sweep, families
 from narrowgauge.quantization.workers import workers
+from narrowgauge.training.memory import keep_freed_memory
 
 # Images per step: on a CPU few enough that what one operator hands to the next is still in the cache.
 _BATCH_SIZE = {"cpu": 32, "cuda": 1000}
@@ -60,6 +61,7 @@ def run(
     Raises:
         NarrowgaugeError: ``settings.device`` is cuda and there is no GPU.
     """
+    keep_freed_memory()
     trained = read(weights, weights_schema.SCHEMA)
     splits = {"validation": load_images(validation), "test": load_images(test)}
     device = _device(settings)
