@@ -126,6 +126,13 @@ def qtorch_version() -> str | None:
         return "?"
 
 
+def timed_sweep(sweep: Sweep, family: list[Format]) -> tuple[float, int]:
+    """Seconds, and how many answers were taken over."""
+    start = time.perf_counter()
+    results = list(sweep.measure(family))
+    return time.perf_counter() - start, sum(result.inferred_images for result in results)
+
+
 def compare(name: str, images: ImageSet, batch_size: int, threads: int, with_qtorch: bool) -> None:
     graph, parameters = load(name)
     plain_network = Network(graph).eval().requires_grad_(False)
@@ -141,11 +148,11 @@ def compare(name: str, images: ImageSet, batch_size: int, threads: int, with_qto
             every = Sweep(emulated, images, batch_size, pool, infer=False)
             real = Sweep(emulated, images, batch_size, pool)
             if not number:
-                list(real.measure(family))  # compiles
-            computed_time += seconds(lambda: list(every.measure(family)))
-            results = []
-            real_time += seconds(lambda: results.extend(real.measure(family)))
-            inferred += sum(result.inferred_images for result in results)
+                timed_sweep(real, family)  # compiles
+            computed_time += timed_sweep(every, family)[0]
+            taken, taken_over = timed_sweep(real, family)
+            real_time += taken
+            inferred += taken_over
         if with_qtorch and number % QTORCH_EVERY == 0:
             for fmt in family:
                 qtorch_formats += 1

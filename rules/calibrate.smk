@@ -1,10 +1,9 @@
 # What a device takes for untrained networks, and from that a prediction for every candidate.
 
 
-# A calibration tells about the device: candidates that join later are predicted, they do not repeat it.
 rule calibrate:
     input:
-        candidates=ancient(LAYOUT.candidates),
+        candidates=LAYOUT.candidates,
     output:
         measurements=LAYOUT.calibration("{device}"),
     log:

@@ -1,40 +1,41 @@
 """The choice of networks to time."""
 
 import numpy as np
+import pytest
 
-from narrowgauge.latency.design import chosen
-
-
-def candidate(macs: int, parameters: int = 1000, convolutions: int = 5) -> dict:
-    return {
-        "macs": macs,
-        "stored_parameters": parameters,
-        "peak_activation_bytes": [(16, 1), (32, 2 * parameters)],
-        "operators": [("conv", convolutions)],
-    }
+from narrowgauge.latency.design import choose
+from narrowgauge.latency.work import TERMS, work_matrix, work_of
+from narrowgauge.spaces import build
 
 
-def test_extremes_are_among_the_first() -> None:
-    candidates = [candidate(round(10**exponent)) for exponent in np.linspace(4, 9, 41)]
-    picked = chosen(candidates, 3)
-    assert set(picked) == {0, 20, 40}
+@pytest.fixture(scope="module")
+def work() -> np.ndarray:
+    names = [f"{space}-{law}-{i}" for space, law in [("mobilenetv2", "s6"), ("resnext", "s3")] for i in range(25)]
+    return work_matrix(work_of(build(name), "eager") for name in [*names, "densenet-s3-0", "pnasnet-s3-0"])
 
 
-def test_choice_covers_every_group() -> None:
-    rng = np.random.default_rng(0)
-    centres = [(10**4, 10**3), (10**8, 10**3), (10**4, 10**7), (10**8, 10**7)]
-    groups = rng.permutation(np.repeat(np.arange(4), 25))
-    candidates = [candidate(*(round(centre * rng.uniform(0.9, 1.1)) for centre in centres[group])) for group in groups]
-    assert {int(groups[position]) for position in chosen(candidates, 5)} == {0, 1, 2, 3}
+def test_same_choice_every_time_and_a_short_one_begins_a_long_one(work: np.ndarray) -> None:
+    chosen = choose(work, 20)
+    assert chosen == choose(work, 20)
+    assert chosen[:7] == choose(work, 7)
+    assert len(set(chosen)) == 20
 
 
-def test_same_choice_every_time_and_no_network_twice() -> None:
-    candidates = [candidate(1000 + i % 7, convolutions=i % 3 + 1) for i in range(100)]
-    picked = chosen(candidates, 30)
-    assert picked == chosen(candidates, 30)
-    assert len({(candidates[i]["macs"], candidates[i]["operators"][0]) for i in picked}) == len(picked) == 21
+def test_networks_of_another_kind_are_among_the_first(work: np.ndarray) -> None:
+    assert {len(work) - 2, len(work) - 1} <= set(choose(work, len(TERMS)))
 
 
-def test_all_candidates_if_there_are_fewer() -> None:
-    assert sorted(chosen([candidate(10), candidate(20)], 5)) == [0, 1]
-    assert chosen([candidate(10)], 5) == [0]
+def test_networks_with_the_same_work_are_chosen_once(work: np.ndarray) -> None:
+    doubled = np.vstack([work[:6], work[:6]])
+    assert sorted(choose(doubled, 10)) == list(range(6))
+
+
+def test_all_networks_if_there_are_fewer(work: np.ndarray) -> None:
+    assert sorted(choose(work[:3], 20)) == [0, 1, 2]
+
+
+def test_of_very_many_networks_a_part_is_considered() -> None:
+    work = np.random.default_rng(0).lognormal(10, 1, (2500, len(TERMS)))
+    chosen = choose(work, 5)
+    assert len(set(chosen)) == 5
+    assert max(chosen) < 2500

@@ -4,7 +4,6 @@ from pydantic import Field
 
 from narrowgauge.config.base import Section
 
-
 FEWEST_NETWORKS = 5
 """Measurements without which no latency model is fitted."""
 

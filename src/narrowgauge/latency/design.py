@@ -7,7 +7,7 @@ from narrowgauge.latency.prior import EXPECTED_MS, Array, cost_covariance, liken
 from narrowgauge.latency.work import TERMS
 
 # Devices, drawn from the prior, over which a design is good on average.
-_DEVICES = 16
+_DEVICES = 48
 _SEED = 0
 # Assumed of any device: deviation from the sum of terms, how far it reaches, error of a measurement.
 _AMPLITUDE, _LENGTH, _ERROR = 0.15, 1.0, 0.08

@@ -116,9 +116,7 @@ class Known:
     pull: Array
 
 
-def known_of(
-    work: Array, measured_ms: Array, costs: Array, level: float, kernel: Kernel, variance: Array
-) -> Known:
+def known_of(work: Array, measured_ms: Array, costs: Array, level: float, kernel: Kernel, variance: Array) -> Known:
     """Condition on measured networks; arguments as the attributes of ``LatencyModel``."""
     share, place = shares(work, costs), places(work)
     shift = np.log(costs / EXPECTED_MS) - level

@@ -58,7 +58,7 @@ TERMS = (
     Term("groups", "group", "overhead", 5e3),
     Term("operators", "operator", "overhead", 1e4),
     # Products that a library splits over the cores although they are too small for that: cores wait for each other.
-    Term("small_products", "product", "overhead", 5e4),
+    Term("small_products", "product", "overhead", 1e5),
     Term("inference", "inference", "overhead", 1e6),
 )
 

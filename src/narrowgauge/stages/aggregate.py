@@ -63,7 +63,13 @@ def run(
         for exported, measured in _measured(layout, arch, format_names, devices):
             inputs[f"{arch} {measured.path.parent.name} {measured.path.stem}"] = measured.content_hash
             rows += [
-                summarise(facts[arch], sweep.rows(), exported, row, predictions.get(row["device"], {}).get(arch))
+                summarise(
+                    facts[arch],
+                    sweep.rows(),
+                    exported,
+                    row,
+                    predictions.get(row["device"], {}).get((arch, row["threads"])),
+                )
                 for row in measured.rows()
             ]
 
@@ -92,6 +98,6 @@ def _measured(
             yield exported, read(layout.measurements(arch, fmt, device), measurements.SCHEMA)
 
 
-def _predictions(layout: Layout, device: str) -> dict[str, float]:
-    rows = read(layout.predicted(device), predicted.SCHEMA, columns=["arch", "predicted_ms"]).rows()
-    return {row["arch"]: row["predicted_ms"] for row in rows}
+def _predictions(layout: Layout, device: str) -> dict[tuple[str, int], float]:
+    rows = read(layout.predicted(device), predicted.SCHEMA, columns=["arch", "threads", "predicted_ms"]).rows()
+    return {(row["arch"], row["threads"]): row["predicted_ms"] for row in rows}

@@ -6,7 +6,6 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
-import pyarrow.compute as pc
 
 from narrowgauge.artefacts.files import read, write
 from narrowgauge.artefacts.provenance import Provenance
@@ -23,12 +22,12 @@ from narrowgauge.devices.session import measure
 from narrowgauge.devices.transport import LocalTransport
 from narrowgauge.graph.fold import fold_graph
 from narrowgauge.graph.graph import Graph, graph_from_json
-from narrowgauge.latency.design import chosen
+from narrowgauge.latency.design import choose
+from narrowgauge.latency.work import work_matrix, work_of
 
 # Arithmetic on the device is float32, whatever the format of the parameters.
 _FORMAT = "e8m23"
 _IMAGES = 10
-_COSTS = ("arch", "macs", "stored_parameters", "peak_activation_bytes", "operators")
 
 
 def run(
@@ -42,7 +41,7 @@ def run(
     seed: int,
     code_version: str,
 ) -> None:
-    """Choose candidates that differ as much as possible, and measure them untrained in one session.
+    """Choose the candidates whose times say most about the others, and measure them untrained in one session.
 
     Args:
         candidates: candidates artefact.
@@ -57,10 +56,9 @@ def run(
     Raises:
         DeviceError: the device could not be used at all.
     """
-    costs = read(candidates, candidates_schema.SCHEMA, columns=_COSTS)
-    rows = costs.rows()
-    archs = [rows[position]["arch"] for position in chosen(rows, settings.networks)]
-    graphs = _graphs(candidates, archs)
+    listed = read(candidates, candidates_schema.SCHEMA, columns=["arch", "graph"])
+    graphs = _chosen(listed.rows(), settings.networks)
+    archs = list(graphs)
     generator = np.random.default_rng(seed)
     # In random order: what drifts while a device warms up must not pass for an effect of size.
     order = [archs[position] for position in generator.permutation(len(archs))]
@@ -71,7 +69,7 @@ def run(
         measurements = measure(LocalTransport(work), runs, images, device, benchmark)
     provenance = Provenance(
         stage="calibrate",
-        inputs={"candidates": costs.content_hash},
+        inputs={"candidates": listed.content_hash},
         parameters={
             "device": device.model_dump(mode="json"),
             "calibration": settings.model_dump(mode="json"),
@@ -84,12 +82,10 @@ def run(
     write(output, measurements_schema.SCHEMA, timed, provenance)
 
 
-def _graphs(candidates: Path, archs: Sequence[str]) -> dict[str, Graph]:
-    wanted = pc.field("arch").isin(archs)
-    rows: list[dict[str, Any]] = read(
-        candidates, candidates_schema.SCHEMA, columns=["arch", "graph"], where=wanted
-    ).rows()
-    return {row["arch"]: graph_from_json(row["graph"]) for row in rows}
+def _chosen(rows: Sequence[Mapping[str, Any]], count: int) -> dict[str, Graph]:
+    graphs = [graph_from_json(row["graph"]) for row in rows]
+    positions = choose(work_matrix(work_of(graph, "folded") for graph in graphs), count)
+    return {rows[position]["arch"]: graphs[position] for position in positions}
 
 
 def _exported(

@@ -1,5 +1,6 @@
 """Stage ``predict``: the latency model of a device, and a prediction for every candidate."""
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,14 +14,21 @@ from narrowgauge.artefacts.schemas import measurements as measurements_schema
 from narrowgauge.artefacts.schemas import predicted as predicted_schema
 from narrowgauge.errors import NarrowgaugeError
 from narrowgauge.graph.graph import graph_from_json
-from narrowgauge.latency.model import COVERAGE, FEWEST, fit
-from narrowgauge.latency.work import NAMES, TERMS, work_matrix, work_of
+from narrowgauge.latency.fit import FEWEST, fit
+from narrowgauge.latency.model import COVERAGE, LatencyModel
+from narrowgauge.latency.table import rows_of
+from narrowgauge.latency.timed import relative_noise
+from narrowgauge.latency.work import work_matrix, work_of
 
-_TIMED = ["arch", "device", "threads", "status", "samples_ms", "median_ms"]
+_NETWORK = ["arch", "graph_digest", "graph"]
+_TIMING = ["arch", "threads", "status", "samples_ms", "median_ms"]
+
+Row = Mapping[str, Any]
+Work = Mapping[str, float]
 
 
 def run(*, candidates: Path, calibration: Path, model: Path, predicted: Path, code_version: str) -> None:
-    """Fit the model to the calibration, predict every candidate.
+    """Fit the model to the calibration, for each number of threads, and predict every candidate.
 
     Args:
         candidates: candidates artefact.
@@ -30,45 +38,55 @@ def run(*, candidates: Path, calibration: Path, model: Path, predicted: Path, co
         code_version: of this stage.
 
     Raises:
-        NarrowgaugeError: too few networks were timed.
+        NarrowgaugeError: fewer networks could be timed than a model needs.
     """
-    listed = read(candidates, candidates_schema.SCHEMA, columns=["arch", "graph_digest", "graph"])
-    timed = read(calibration, measurements_schema.SCHEMA, columns=_TIMED)
+    listed = read(candidates, candidates_schema.SCHEMA, columns=_NETWORK)
+    timed = read(calibration, measurements_schema.SCHEMA, columns=_TIMING)
     rows = listed.rows()
     works = {row["arch"]: work_of(graph_from_json(row["graph"]), "folded") for row in rows}
-    threads = min((row["threads"] for row in timed.rows()), default=1)
-    good = [row for row in timed.rows() if row["status"] == "ok" and row["arch"] in works and row["threads"] == threads]
-    if len(good) < FEWEST:
-        raise NarrowgaugeError(
-            f"{calibration} has {len(good)} networks of the candidates that could be timed; "
-            f"a latency model needs {FEWEST}: list more architectures, or set calibration.enabled: false"
-        )
-    measured = np.array([row["median_ms"] for row in good])
-    noise = np.array([np.std(row["samples_ms"]) / len(row["samples_ms"]) ** 0.5 for row in good]) / measured
-    work = work_matrix(works[row["arch"]] for row in good)
-    fitted = fit(work, measured, noise)
+    # A candidate that left the grid since cannot be told from one that changed: neither is of use.
+    good = [row for row in timed.rows() if row["status"] == "ok" and row["arch"] in works]
+
+    parts: list[dict[str, Any]] = []
+    predictions: list[dict[str, Any]] = []
+    for threads in sorted({row["threads"] for row in timed.rows()}):
+        measured = [row for row in good if row["threads"] == threads]
+        fitted = _fitted(calibration, measured, works)
+        parts += [{"threads": threads} | row for row in rows_of(fitted, [row["arch"] for row in measured])]
+        predictions += _predictions(fitted, threads, rows, works, measured)
+
     provenance = Provenance(
         stage="predict",
         inputs={"candidates": listed.content_hash, "calibration": timed.content_hash},
         code_version=code_version,
     )
-    parts: list[dict[str, Any]] = []
-    for term, cost in zip(TERMS, fitted.costs_ms, strict=True):
-        parts.append(_part("term", term.name, float(cost), f"ms per {term.unit}"))
-    parts.append(_part("parameter", "error", fitted.error, "standard deviation of log latency"))
-    parts.append(_part("parameter", "degrees", fitted.degrees, "degrees of freedom"))
-    for row, units, cost in zip(good, work, work @ fitted.costs_ms, strict=True):
-        residual = float(np.log(row["median_ms"] / cost))
-        counted = list(zip(NAMES, units.tolist(), strict=True))
-        parts.append(_part("network", row["arch"], row["median_ms"], "ms", residual=residual, work=counted))
-    write(model, model_schema.SCHEMA, parts, provenance, {"execution": "folded"})
+    write(model, model_schema.SCHEMA, parts, provenance, {"execution": "folded", "coverage": COVERAGE})
+    write(predicted, predicted_schema.SCHEMA, predictions, provenance, {"coverage": COVERAGE})
 
-    prediction = fitted.predict(work_matrix(works[row["arch"]] for row in rows))
-    own = {row["arch"]: row["median_ms"] for row in good}
-    predictions = [
+
+def _fitted(calibration: Path, measured: Sequence[Row], works: Mapping[str, Work]) -> LatencyModel:
+    if len(measured) < FEWEST:
+        raise NarrowgaugeError(
+            f"{calibration} has times of {len(measured)} candidates and a latency model needs {FEWEST}: "
+            "list more architectures, or set calibration.enabled: false"
+        )
+    return fit(
+        work_matrix(works[row["arch"]] for row in measured),
+        np.array([row["median_ms"] for row in measured]),
+        np.array([relative_noise(row["samples_ms"]) for row in measured]),
+    )
+
+
+def _predictions(
+    model: LatencyModel, threads: int, rows: Sequence[Row], works: Mapping[str, Work], measured: Sequence[Row]
+) -> list[dict[str, Any]]:
+    prediction = model.predict(work_matrix(works[row["arch"]] for row in rows))
+    own = {row["arch"]: row["median_ms"] for row in measured}
+    return [
         {
             "arch": row["arch"],
             "graph_digest": row["graph_digest"],
+            "threads": threads,
             "predicted_ms": prediction.median[index],
             "lower_ms": prediction.lower[index],
             "upper_ms": prediction.upper[index],
@@ -76,8 +94,3 @@ def run(*, candidates: Path, calibration: Path, model: Path, predicted: Path, co
         }
         for index, row in enumerate(rows)
     ]
-    write(predicted, predicted_schema.SCHEMA, predictions, provenance, {"coverage": COVERAGE})
-
-
-def _part(part: str, name: str, value: float, unit: str, **rest: Any) -> dict[str, Any]:
-    return {"part": part, "name": name, "value": value, "unit": unit, "residual": None, "work": None} | rest

@@ -6,21 +6,34 @@ from narrowgauge.artefacts.schema import Column, Schema
 
 SCHEMA = Schema(
     kind="latency_model",
-    version=1,
-    doc="The fitted latency model of one device: its coefficients, its other parameters, the networks it was fitted to.",
+    version=2,
+    doc="The fitted latency model of one device: what work costs, the networks it was fitted to, its other parameters.",
     columns=(
+        Column("threads", pa.int32(), "CPU threads of an inference; a model for each number"),
+        Column("part", pa.string(), "'term': a kind of work; 'network': one that was timed; 'parameter': the others"),
+        Column("name", pa.string(), "of the term, the network or the parameter (docs/latency-model.md)"),
+        Column("value", pa.float64(), "cost of a unit; measured latency; the parameter", volatile=True),
+        Column("unit", pa.string(), "of the value"),
+        Column("expected", pa.float64(), "term: cost of a unit before anything was measured, in ns", nullable=True),
         Column(
-            "part",
-            pa.string(),
-            "'term': what a unit of work costs; 'parameter': of the interval and the Gaussian process; "
-            "'network': a network that was timed",
+            "residual",
+            pa.float64(),
+            "network: log(measured latency / sum over its work of units times cost)",
+            nullable=True,
+            volatile=True,
         ),
-        Column("name", pa.string(), "of the term, the parameter or the network"),
-        Column("value", pa.float64(), "cost of a unit, parameter, or measured latency in ms", volatile=True),
-        Column("unit", pa.string(), "what the value is counted in"),
-        Column("residual", pa.float64(), "network: log(measured / cost of its work)", nullable=True, volatile=True),
-        Column("work", pa.map_(pa.string(), pa.float64()), "network: term -> how many units it has", nullable=True),
+        Column(
+            "variance",
+            pa.float64(),
+            "network: of the logarithm of its latency: own noise, model error, weight as an outlier",
+            nullable=True,
+            volatile=True,
+        ),
+        Column("work", pa.map_(pa.string(), pa.float64()), "network: term -> units of it", nullable=True),
     ),
-    sort_by=("part", "name"),
-    attributes={"execution": "'eager' or 'folded': how the device runs a graph (docs/latency-model.md)"},
+    sort_by=("threads", "part", "name"),
+    attributes={
+        "execution": "'folded': counted on the deployed graph; 'eager': on the graph as trained",
+        "coverage": "share of measurements that the interval is to hold",
+    },
 )

@@ -1,0 +1,54 @@
+"""Networks with their work and their measured latency: what models are fitted to and judged by."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from narrowgauge.latency.prior import Array
+
+
+@dataclass(frozen=True)
+class TimedNetworks:
+    """Networks on one device.
+
+    Attributes:
+        names: architectures.
+        spaces: the space of each, or 'fixed'.
+        digests: networks with the same digest are the same.
+        work: units of each term, shape (n, terms).
+        macs: multiply-accumulates, shape (n,).
+        measured_ms: latency, shape (n,).
+        noise: its relative standard error, shape (n,).
+    """
+
+    names: tuple[str, ...]
+    spaces: tuple[str, ...]
+    digests: tuple[str, ...]
+    work: Array
+    macs: Array
+    measured_ms: Array
+    noise: Array
+
+    def __len__(self) -> int:
+        """How many networks."""
+        return len(self.names)
+
+    def take(self, positions: Sequence[int] | NDArray[np.int64]) -> "TimedNetworks":
+        """Some of the networks, in this order."""
+        at = [int(position) for position in positions]
+        return TimedNetworks(
+            tuple(self.names[i] for i in at),
+            tuple(self.spaces[i] for i in at),
+            tuple(self.digests[i] for i in at),
+            self.work[at],
+            self.macs[at],
+            self.measured_ms[at],
+            self.noise[at],
+        )
+
+
+def relative_noise(samples: Sequence[float]) -> float:
+    """Relative standard error of the centre of raw samples; 0 for a single one."""
+    return float(np.std(samples) / len(samples) ** 0.5 / np.median(samples))
