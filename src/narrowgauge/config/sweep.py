@@ -43,7 +43,7 @@ class SweepSettings(Section):
     """Which format of a network is called `best`."""
 
     batch_size: int | None = Field(default=None, ge=1)
-    """Images per step; bounds the memory. None: 32 on a CPU, where a small batch stays in the cache, and 1000 on a
+    """Images per step; bounds the memory. None: 64 on a CPU, where a small batch stays in the cache, and 1000 on a
     GPU."""
 
     device: Literal["auto", "cpu", "cuda"] = "auto"

@@ -26,7 +26,7 @@ from narrowgauge.quantization.workers import workers
 from narrowgauge.training.memory import keep_freed_memory
 
 # Images per step: on a CPU few enough that what one operator hands to the next is still in the cache.
-_BATCH_SIZE = {"cpu": 32, "cuda": 1000}
+_BATCH_SIZE = {"cpu": 64, "cuda": 1000}
 
 Results = dict[Format, FormatResult]
 
