@@ -41,7 +41,8 @@ class LogHandler(LogHandlerBase):
             self._plan({rule: int(count) for rule, count in stats.items() if rule not in ("all", "total")})
         elif hasattr(record, "plan"):
             self._plan(record.plan)
-            self._print(record.getMessage())
+            if record.plan:
+                self._print(record.getMessage())
         elif event == LogEvent.JOB_INFO:
             self._job(record)
         elif event == LogEvent.JOB_FINISHED:
@@ -50,7 +51,7 @@ class LogHandler(LogHandlerBase):
             self._progress(record)
         elif event in (LogEvent.JOB_ERROR, LogEvent.GROUP_ERROR):
             self._error(record)
-        elif record.levelno >= WARNING:
+        elif record.levelno >= WARNING or record.getMessage().startswith("Nothing to be done"):
             self._print(record.getMessage())
 
     def _plan(self, jobs: Mapping[str, int]) -> None:
@@ -80,14 +81,15 @@ class LogHandler(LogHandlerBase):
         self._latest.clear()
 
     def _time_left(self) -> str:
-        """Estimate from the stages that have finished jobs; nothing while a stage of many jobs has none."""
+        """Estimate from the stages that have finished jobs; a lower bound while a stage of many jobs has none."""
         waiting = self._planned - self._finished
         known = {stage: count for stage, count in waiting.items() if stage in self._seconds}
-        if not known or any(self._planned[stage] > 1 for stage in waiting.keys() - known.keys()):
+        if not known:
             return ""
+        unknown = any(self._planned[stage] > 1 for stage in waiting.keys() - known.keys())
         work = sum(sum(self._seconds[s]) / len(self._seconds[s]) * count for s, count in known.items())
         side_by_side = sum(sum(times) for times in self._seconds.values()) / (time.monotonic() - self._began)
-        return f"about {_duration(work / max(side_by_side, 1.0))} left"
+        return f"{'over' if unknown else 'about'} {_duration(work / max(side_by_side, 1.0))} left"
 
     def _error(self, record: LogRecord) -> None:
         rule = getattr(record, "rule_name", None) or getattr(record, "name", "")

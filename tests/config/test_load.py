@@ -80,7 +80,11 @@ def test_every_problem_is_told_at_once():
         experiment="with blanks",
         training={"batch_size": 0, "epoch": 3, "momentum": True, "augmentation": {"shift": "far"}},
         data={"name": "parquet", "validation_share": 0.9},
-        architectures=["mobilnetv2-s4-3", {"space": "densenet", "law": "s99", "ids": "5-3"}],
+        architectures=[
+            "mobilnetv2-s4-3",
+            {"space": "densenet", "law": "s99", "ids": "5-3"},
+            {"space": "vgg", "law": "s1", "ids": 1},
+        ],
         formats=["e9m1", "best"],
         devices=["loca"],
         limits={"latency_ms": {"local": -1}, "weight_bytes": "32 stones", "at_most": 2.5},
@@ -97,6 +101,8 @@ def test_every_problem_is_told_at_once():
         "data.validation_share: 0.9; allowed: a number, above 0, below 0.5": 1,
         "architectures[0]: 'mobilnetv2-s4-3'": 1,
         "architectures[1].ids: '5-3'; allowed: a whole number": 1,
+        "architectures[1].law: 's99': densenet has no such law": 1,
+        "architectures[2].space: there is no space 'vgg'": 1,
         "formats[0]: 'e9m1' is no number format; did you mean e8m1?; allowed: eXmY with": 1,
         "devices[0].name: 'loca'; did you mean local?": 1,
         "limits.latency_ms.local: -1; allowed: a number, above 0": 1,
@@ -155,6 +161,13 @@ def test_one_problem(changes, expected):
 def test_names_are_checked_in_what_is_right_beside_what_is_wrong():
     lines = problems(architectures=[5, "resnet19"], training={"epochs": 0})
     assert [line.split(":")[0] for line in lines] == ["architectures[0]", "architectures[1]", "training.epochs"]
+
+
+def test_a_limit_of_an_unknown_device_is_told_beside_other_wrong_limits():
+    lines = problems(
+        architectures=[{"space": "densenet", "law": "s3", "ids": "0-9"}], limits={"latency_ms": {"raspi": 3}, "mac": 1}
+    )
+    assert [line.split(":")[0] for line in lines] == ["limits.mac", "limits.latency_ms.raspi"]
 
 
 def test_laws_of_ones_own_are_drawn_like_any_other():

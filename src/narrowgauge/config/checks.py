@@ -4,13 +4,22 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import BaseModel, TypeAdapter, ValidationError
 
+from narrowgauge.config.base import Section
 from narrowgauge.config.calibration import FEWEST_NETWORKS
-from narrowgauge.config.grid import ArchitectureEntry, ArchitectureName, Samples, names_of
+from narrowgauge.config.grid import ArchitectureName, LawName, SpaceName, names_of
+from narrowgauge.config.limits import Limits
 from narrowgauge.config.model import Experiment
 from narrowgauge.config.problems import Problem, nearest, shown
 from narrowgauge.spaces import FixedName, laws_of, parse_name, validate_laws
+
+
+class SpaceAndLaw(BaseModel):
+    """What an entry of the grid says about its law, whatever its ids."""
+
+    space: SpaceName
+    law: LawName
 
 
 class Parts:
@@ -26,6 +35,13 @@ class Parts:
         if key not in self._raw:
             return None if field.is_required() else field.get_default(call_default_factory=True)
         return _validated(TypeAdapter(field.rebuild_annotation()), self._raw[key])
+
+    def inner(self, key: str, section: type[Section], inner: str) -> Any:
+        """The value of a key inside a section, right or not elsewhere; its default or None as ``value`` has it."""
+        field, raw = section.model_fields[inner], self._raw.get(key, {})
+        if not isinstance(raw, Mapping) or inner not in raw:
+            return field.get_default()
+        return _validated(TypeAdapter(field.rebuild_annotation()), raw[inner])
 
     def entries(self, key: str, kind: Any) -> Iterator[tuple[str, Any]]:
         """Key path and value of every entry of a list that is right."""
@@ -59,14 +75,18 @@ def _laws_exist(parts: Parts) -> Iterator[Problem]:
     laws = parts.value("laws")
     if laws is None:
         return
-    for path, entry in parts.entries("architectures", ArchitectureEntry):
-        sample = entry if isinstance(entry, Samples) else parse_name(entry)
-        if isinstance(sample, FixedName):
-            continue
-        known = laws_of(sample.space, laws)
-        if sample.law not in known:
-            where, value = (f"{path}.law", sample.law) if isinstance(entry, Samples) else (path, entry)
-            found = f"{shown(value)}: {sample.space} has no such law{nearest(sample.law, known)}"
+    for path, entry in parts.entries("architectures", ArchitectureName | SpaceAndLaw):
+        if isinstance(entry, str):
+            name, where, value = parse_name(entry), path, entry
+            if isinstance(name, FixedName):
+                continue
+            space, law = name.space, name.law
+        else:
+            space, law = entry.space, entry.law
+            where, value = f"{path}.law", law
+        known = laws_of(space, laws)
+        if law not in known:
+            found = f"{shown(value)}: {space} has no such law{nearest(law, known)}"
             yield Problem(where, found, f"{', '.join(known)}, or a law of your own under laws")
 
 
@@ -96,26 +116,27 @@ def _devices_are_told_apart(parts: Parts) -> Iterator[Problem]:
 
 
 def _limited_devices_are_listed(parts: Parts) -> Iterator[Problem]:
-    limits, devices = parts.value("limits"), parts.value("devices")
-    if limits is None or devices is None or not isinstance(limits.latency_ms, dict):
+    latency_ms, devices = parts.inner("limits", Limits, "latency_ms"), parts.value("devices")
+    if devices is None or not isinstance(latency_ms, dict):
         return
     names = [device.name for device in devices]
-    for name in limits.latency_ms:
+    for name in latency_ms:
         if name not in names:
             allowed = f"a device listed under devices: {', '.join(names)}{nearest(name, names)}"
             yield Problem(f"limits.latency_ms.{name}", "unknown device", allowed)
 
 
 def _latency_is_predicted_where_it_is_limited(parts: Parts) -> Iterator[Problem]:
-    limits, calibration, grid = (parts.value(key) for key in ("limits", "calibration", "architectures"))
-    if not limits or limits.latency_ms is None:
+    latency_ms = parts.inner("limits", Limits, "latency_ms")
+    calibration, grid = parts.value("calibration"), parts.value("architectures")
+    if latency_ms is None:
         return
     if calibration and not calibration.enabled:
         allowed = "with calibration.enabled: true, as latency is predicted from a calibration; or no such limit"
-        yield Problem("limits.latency_ms", shown(limits.latency_ms), allowed)
+        yield Problem("limits.latency_ms", shown(latency_ms), allowed)
     elif grid and len({name for entry in grid for name in names_of(entry)}) < FEWEST_NETWORKS:
         allowed = f"with {FEWEST_NETWORKS} architectures or more, as latency is predicted from measurements of as many"
-        yield Problem("limits.latency_ms", shown(limits.latency_ms), allowed)
+        yield Problem("limits.latency_ms", shown(latency_ms), allowed)
 
 
 def _best_has_a_choice(parts: Parts) -> Iterator[Problem]:

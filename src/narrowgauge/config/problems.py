@@ -85,7 +85,8 @@ def _problem(details: ErrorDetails, schema: Node, raw: Mapping[Any, Any]) -> Pro
     if kind == "missing":
         return Problem(path, "not given", allowed)
     if kind == "unknown_name":
-        return Problem(path, details["msg"], allowed)
+        # Some of these messages list what there is, which tells more than the schema.
+        return Problem(path, details["msg"], "" if "; allowed: " in details["msg"] else allowed)
     return Problem(path, f"{shown(value)}{nearest(value, _choices(node))}", allowed)
 
 

@@ -8,7 +8,7 @@ import matplotlib as mpl
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import EngFormatter, LogLocator, NullFormatter
+from matplotlib.ticker import EngFormatter, FuncFormatter, LogLocator, NullFormatter
 
 from narrowgauge.report.pareto import front
 
@@ -48,7 +48,15 @@ def pareto(
             _draw_fronts(axis, rows, cost)
             for name, value in limits.items():
                 axis.axvline(value, color="0.3", linestyle="--", linewidth=1)
-                axis.annotate(f" {name}", (value, 0.01), xycoords=("data", "axes fraction"), rotation=90, color="0.3")
+                axis.annotate(
+                    name,
+                    (value, 0.02),
+                    xytext=(3, 0),
+                    xycoords=("data", "axes fraction"),
+                    textcoords="offset points",
+                    rotation=90,
+                    color="0.3",
+                )
             axis.set(xlabel=label, ylabel="test accuracy, %", title=device or None)
             _logarithmic(axis, has_points=bool((rows[cost] > 0).any()))
         add_legend(axes[0], "format")
@@ -69,8 +77,13 @@ def _logarithmic(axis: Axes, has_points: bool) -> None:
         return
     axis.set_xscale("log")
     axis.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-    axis.xaxis.set_major_formatter(EngFormatter(sep=""))
+    axis.xaxis.set_major_formatter(FuncFormatter(_number))
     axis.xaxis.set_minor_formatter(NullFormatter())
+
+
+def _number(value: float, position: int) -> str:
+    """A tick as people write it: 0.02, 5, 20k; thousandths of a millisecond have no letter that readers expect."""
+    return f"{value:g}" if value < 1000 else EngFormatter(sep="")(value)
 
 
 def _draw_fronts(axis: Axes, rows: pd.DataFrame, cost: str) -> None:
