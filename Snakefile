@@ -10,6 +10,9 @@ if not workflow.configfiles:
     configfile: "config.yaml"
 
 
+report: "docs/captions/workflow.rst"
+
+
 include: "rules/common.smk"
 include: "rules/data.smk"
 include: "rules/sample.smk"

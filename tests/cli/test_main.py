@@ -36,6 +36,7 @@ def test_describe_for_people():
     [
         (["describe", "mobilnetv2-s4-1"], ["mobilnetv2-s4-1", "mobilenetv2"]),
         (["describe", "densenet-s2-41"], ["densenet-s2-41"]),
+        (["describe", "resnet19", "resnet18", "densnet121"], ["resnet18", "densenet121"]),
         (["show", "nowhere.parquet"], ["nowhere.parquet"]),
         (["config", "nowhere.yaml"], ["nowhere.yaml"]),
         (["train", "resnet18", "--config", "nowhere.yaml"], ["nowhere.yaml"]),

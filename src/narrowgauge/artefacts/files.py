@@ -7,9 +7,8 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -24,6 +23,9 @@ HEADER = b"narrowgauge"
 # Few rows a group, so that one model's row can be read out of a large file; page checksums guard such partial reads.
 _ROWS_PER_GROUP = 1024
 
+if TYPE_CHECKING:  # a third of a second of the start of every job, and few jobs need it
+    import pandas
+
 
 @dataclass(frozen=True)
 class Artefact:
@@ -36,7 +38,7 @@ class Artefact:
     provenance: Provenance
     content_hash: str
 
-    def frame(self) -> pd.DataFrame:
+    def frame(self) -> "pandas.DataFrame":
         """The table for pandas."""
         return self.table.to_pandas()
 
@@ -193,7 +195,9 @@ def _check_columns(path: Path, schema: Schema, table: pa.Table, columns: Sequenc
 
 
 def _broken(path: Path, reason: str) -> NarrowgaugeError:
-    return NarrowgaugeError(f"{path} is broken: {reason}; run snakemake again to have it made anew, or delete it")
+    if path.suffix != ".parquet":
+        return NarrowgaugeError(f"{path} is no artefact of narrowgauge: those are .parquet files; it {reason}")
+    return NarrowgaugeError(f"{path} is broken: {reason}; run snakemake again to have it made anew")
 
 
 def _first_line(error: Exception) -> str:

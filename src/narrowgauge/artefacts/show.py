@@ -37,7 +37,7 @@ def describe_file(path: Path, rows: int = 5) -> str:
         f"{path}: {facts['kind']}, {facts['rows']} rows",
         f"  {facts['doc']}",
         "",
-        f"made by    stage {origin['stage']}, code {origin['code_version'] or 'unknown'}, seed {origin['seed']}",
+        f"made by    stage {origin['stage']}, code {origin['code_version'] or 'unknown'}{_seed(origin)}",
         f"when       {facts['written_at']} on {facts['host']}",
         f"with       {', '.join(f'{tool} {version}' for tool, version in facts['tools'].items())}",
         f"content    {facts['content_hash']}",
@@ -54,7 +54,12 @@ def describe_file(path: Path, rows: int = 5) -> str:
 
 
 def _block(title: str, values: dict[str, Any]) -> list[str]:
-    return ["", title, *(f"  {name:28}{_short(value)}" for name, value in values.items())] if values else []
+    width = max(28, *(len(name) + 2 for name in values)) if values else 0
+    return ["", title, *(f"  {name:{width}}{_short(value)}" for name, value in values.items())] if values else []
+
+
+def _seed(origin: dict[str, Any]) -> str:
+    return "" if origin["seed"] is None else f", seed {origin['seed']}"
 
 
 def _first_rows(artefact: Artefact, rows: int) -> list[dict[str, Any]]:

@@ -8,6 +8,7 @@ from narrowgauge.artefacts.show import as_json, describe_file
 from narrowgauge.cli.stages import add_config_option
 from narrowgauge.config.load import canonical_yaml, load
 from narrowgauge.costs import costs_of
+from narrowgauge.errors import NarrowgaugeError
 from narrowgauge.formats.format import parse_format
 from narrowgauge.layout import Layout
 from narrowgauge.spaces import build, canonical_name
@@ -15,7 +16,14 @@ from narrowgauge.spaces import build, canonical_name
 
 def _describe(options: argparse.Namespace) -> None:
     laws = load(options.config).laws if options.config else {}
-    described = [_costs(canonical_name(name), laws, options.format) for name in options.arch]
+    described, wrong = [], []
+    for name in options.arch:
+        try:
+            described.append(_costs(canonical_name(name), laws, options.format))
+        except NarrowgaugeError as error:
+            wrong.append(str(error))
+    if wrong:
+        raise NarrowgaugeError("\n".join(wrong))
     if options.json:
         print(json.dumps(described, indent=2))
         return
