@@ -81,15 +81,16 @@ class LogHandler(LogHandlerBase):
         self._latest.clear()
 
     def _time_left(self) -> str:
-        """Estimate from the stages that have finished jobs; a lower bound while a stage of many jobs has none."""
+        """Estimate from the stages that have finished jobs; those of many jobs that have none are named."""
         waiting = self._planned - self._finished
         known = {stage: count for stage, count in waiting.items() if stage in self._seconds}
         if not known:
             return ""
-        unknown = any(self._planned[stage] > 1 for stage in waiting.keys() - known.keys())
+        unknown = [stage for stage in waiting if stage not in known and self._planned[stage] > 1]
         work = sum(sum(self._seconds[s]) / len(self._seconds[s]) * count for s, count in known.items())
         side_by_side = sum(sum(times) for times in self._seconds.values()) / (time.monotonic() - self._began)
-        return f"{'over' if unknown else 'about'} {_duration(work / max(side_by_side, 1.0))} left"
+        without = f" without {', '.join(unknown)}" if unknown else ""
+        return f"about {_duration(work / max(side_by_side, 1.0))} left{without}"
 
     def _error(self, record: LogRecord) -> None:
         rule = getattr(record, "rule_name", None) or getattr(record, "name", "")

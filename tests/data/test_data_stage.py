@@ -82,3 +82,11 @@ def test_a_split_keeps_the_share_of_every_class(sizes, share, seed):
 def test_a_class_too_small_to_split_is_told():
     with pytest.raises(NarrowgaugeError, match=r"validation_share 0\.1 cannot be cut from 4 images"):
         stratified_split(np.array([0, 0, 0, 1]), 0.1, 0)
+
+
+def test_a_label_beyond_the_classes_is_named_with_its_image(tmp_path):
+    labels = read_examples(DataSettings(), "training").labels
+    first = int(np.flatnonzero(labels == 9)[0])
+    with pytest.raises(NarrowgaugeError, match=rf"image {first} has label 9 .*data\.classes is 9"):
+        write_digits(tmp_path, classes=9)
+    assert not list(tmp_path.iterdir())

@@ -82,11 +82,11 @@ def _results(options: argparse.Namespace) -> None:
         return
     from narrowgauge.artefacts.files import read
     from narrowgauge.artefacts.schemas import summary
-    from narrowgauge.report.tables import best_models
+    from narrowgauge.report.tables import best_models, to_text
 
     answer = read(layout.summary, summary.SCHEMA)
     print(f"{answer.attributes['experiment']}: the best models on {answer.attributes['data']}, by weight bytes\n")
-    print(best_models(answer.frame()).to_string(index=False))
+    print(to_text(best_models(answer.frame()), words=2))
     print()
     files = {"Summary table": layout.table("summary.md"), "Figure": layout.figure("pareto_weights.svg")}
     for name, path in (files | {"Report": layout.report}).items():

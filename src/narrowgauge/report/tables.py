@@ -83,6 +83,12 @@ def to_markdown(table: pd.DataFrame, caption: str) -> str:
     return f"{caption}\n\n{table.to_markdown(index=False, disable_numparse=True)}\n"
 
 
+def to_text(table: pd.DataFrame, words: int) -> str:
+    """A table for a terminal: the first columns hold words and stand left-aligned, the others numbers."""
+    align = ["left"] * words + ["right"] * (len(table.columns) - words)
+    return table.to_markdown(index=False, tablefmt="simple", disable_numparse=True, colalign=align)
+
+
 def to_html(table: pd.DataFrame, title: str, caption: str) -> str:
     """A page of its own, without scripts; numbers stand right-aligned."""
     head = "".join(f"<th>{html.escape(name)}</th>" for name in table.columns)

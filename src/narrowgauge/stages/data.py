@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from narrowgauge.artefacts.files import read, write
 from narrowgauge.artefacts.provenance import Provenance
 from narrowgauge.artefacts.schemas.images import SCHEMA
@@ -24,8 +26,18 @@ def run_training(*, settings: DataSettings, train: Path, validation: Path, code_
         train: images artefact to write.
         validation: images artefact to write.
         code_version: of this stage.
+
+    Raises:
+        NarrowgaugeError: the data set cannot be read, or has more classes than ``settings`` say.
     """
     examples = read_examples(settings, "training")
+    beyond = np.flatnonzero(examples.labels >= settings.classes)
+    if beyond.size:
+        raise NarrowgaugeError(
+            f"{examples.description}: training image {beyond[0]} has label {examples.labels[beyond[0]]} (and "
+            f"{beyond.size - 1} more are wrong); data.classes is {settings.classes}, so labels are 0 to "
+            f"{settings.classes - 1}"
+        )
     kept, cut = stratified_split(examples.labels, settings.validation_share, settings.split_seed)
     training = examples.take(kept)
     normalisation = measure(training.images)
