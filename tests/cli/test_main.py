@@ -51,6 +51,14 @@ def test_a_mistake_is_one_clear_message(arguments, words, tmp_path):
         assert word in result.stderr
 
 
+def test_what_is_no_artefact_is_not_said_to_be_a_broken_one(tmp_path):
+    (tmp_path / "README.md").write_text("# Notes")
+    result = narrowgauge("show", "README.md", cwd=tmp_path)
+    assert result.returncode == 2
+    assert "README.md is no artefact of narrowgauge" in result.stderr
+    assert "made anew" not in result.stderr
+
+
 def test_a_reader_that_leaves_early_is_no_error():
     command = f"{sys.executable} -m narrowgauge describe resnet18 resnet50 --json | head -n 1"
     result = subprocess.run(["bash", "-c", command], capture_output=True, text=True)

@@ -62,3 +62,10 @@ def test_every_format_and_limit_is_named():
     text = svg(draw_pareto(SUMMARY))
     for words in ("e8m23", "best", "limit", "weights, bytes", "test accuracy, %"):
         assert words in text
+
+
+def test_ticks_are_plain_numbers_down_to_hundredths_of_a_millisecond():
+    times = SUMMARY.assign(median_ms=[0.02, 0.05, 0.1, 0.2])
+    text = svg(pareto(times, "median_ms", "median latency, ms", {"limit on local": 5.0}, ["local"]))
+    assert ">0.02<" in text
+    assert ">20m<" not in text

@@ -20,8 +20,9 @@ def test_the_run_ends_with_a_summary_of_every_model_format_and_device(finished_o
 def test_a_second_run_does_nothing(finished):
     assert not finished.planned()
     before = finished.modified()
-    finished.snakemake()
+    result = finished.snakemake("--logger", "narrowgauge")
     assert finished.modified() == before
+    assert result.stderr.startswith("Nothing to be done")
 
 
 def test_a_deleted_sweep_rebuilds_what_depends_on_it_and_nothing_else(finished):
