@@ -7,9 +7,9 @@ from importlib.util import find_spec
 
 import pytest
 import torch
+from tests.conftest import unavailable
 
 from narrowgauge.formats import rounding
-from tests.conftest import unavailable
 
 PROGRAM = """
 import numpy as np, torch

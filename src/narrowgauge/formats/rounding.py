@@ -129,7 +129,7 @@ def _has_kernel(x: Tensor) -> bool:
 def gpu_kernel_works(device: torch.device) -> bool:
     """Whether the kernel for GPUs runs on a device; if not, it is the plain torch version that rounds there.
 
-    Triton needs a C compiler, the headers of Python and a device that it knows; what is missing shows only when it runs.
+    Triton needs a C compiler, the headers of Python and a device that it knows: only a run shows if they are there.
     """
     if find_spec("triton") is None:
         return False
