@@ -28,7 +28,14 @@ rule figures:
     output:
         expand(
             LAYOUT.table("{name}"),
-            name=["summary.csv", "summary.md", "bits.csv", "bits.md"],
+            name=[
+                "summary.csv",
+                "summary.md",
+                "bits.csv",
+                "bits.md",
+                "choice.csv",
+                "choice.md",
+            ],
         ),
         reported(LAYOUT.table("summary.html"), "1 Summary", "all models"),
         reported(
@@ -51,6 +58,11 @@ rule figures:
         ),
         reported(LAYOUT.figure("bits.svg"), "3 Number formats", "accuracy over bits"),
         reported(LAYOUT.table("bits.html"), "3 Number formats", "bits that are needed"),
+        reported(
+            LAYOUT.table("choice.html"),
+            "3 Number formats",
+            "validation's choice on test images",
+        ),
         reported(LAYOUT.figure("training.svg"), "4 Training", "accuracy over epochs"),
     log:
         LAYOUT.log("figures"),
@@ -59,5 +71,6 @@ rule figures:
     params:
         code=code("figures"),
         limits=settings(EXPERIMENT.limits),
+        rule=settings(EXPERIMENT.sweep.best),
     shell:
         "narrowgauge figures > {log:q} 2>&1"

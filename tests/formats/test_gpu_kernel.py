@@ -6,6 +6,10 @@ import sys
 from importlib.util import find_spec
 
 import pytest
+import torch
+from tests.conftest import unavailable
+
+from narrowgauge.formats import rounding
 
 PROGRAM = """
 import numpy as np, torch
@@ -25,7 +29,30 @@ for fmt in ALL_FORMATS:
 """
 
 
-@pytest.mark.skipif(find_spec("triton") is None, reason="Triton is not installed: it comes with torch for GPUs")
+@pytest.fixture
+def without_answer():
+    rounding.gpu_kernel_works.cache_clear()
+    yield
+    rounding.gpu_kernel_works.cache_clear()
+
+
 def test_the_gpu_kernel_is_the_plain_torch_version():
+    if find_spec("triton") is None:
+        unavailable("Triton is not installed: there are wheels for Linux on x86-64")
     environment = os.environ | {"TRITON_INTERPRET": "1", "PYTHONWARNINGS": "ignore"}
     subprocess.run([sys.executable, "-c", PROGRAM], check=True, env=environment)
+
+
+@pytest.mark.usefixtures("without_answer")
+def test_without_triton_nobody_asks_for_the_kernel(monkeypatch):
+    monkeypatch.setattr(rounding, "find_spec", lambda name: None)
+    assert not rounding.gpu_kernel_works(torch.device("cpu"))
+
+
+@pytest.mark.usefixtures("without_answer")
+def test_a_kernel_that_fails_is_told_once_and_not_used(monkeypatch):
+    """As here, where Triton is given a tensor that is on no GPU."""
+    monkeypatch.setattr(rounding, "find_spec", lambda name: name)
+    with pytest.warns(UserWarning, match=r"rounding on cpu is slow: its Triton kernel fails \("):
+        assert not rounding.gpu_kernel_works(torch.device("cpu"))
+    assert not rounding.gpu_kernel_works(torch.device("cpu"))

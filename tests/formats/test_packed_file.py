@@ -199,3 +199,10 @@ def test_sizes_beyond_memory_are_refused():
         fields = HEADER.pack(b"\x89NGF\r\n\x1a\n", 1, 4, 3, 0, 1, numbers, len(table))
         with pytest.raises(NarrowgaugeError, match=r"^small is broken"):
             decode_packed(sealed(fields, table + bytes(numbers)), "small")
+
+
+def test_an_endless_number_in_a_forged_table_is_refused_at_once():
+    table = b"\0\1a\1" + b"\xff" * 3_000_000 + b"\1"
+    fields = HEADER.pack(b"\x89NGF\r\n\x1a\n", 1, 4, 3, 0, 1, 0, len(table))
+    with pytest.raises(NarrowgaugeError, match=r"^small is broken: a number in its table is too long"):
+        decode_packed(sealed(fields, table), "small")

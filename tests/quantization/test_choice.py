@@ -70,8 +70,12 @@ def test_single_precision_always_meets_the_loss_rule():
 
 def test_options_leave_out_what_was_not_tested():
     row = {"weight_bytes": 1, "peak_activation_bytes": 2, "validation_accuracy": 0.5}
-    rows = [row | {"format": "e8m23", "test_accuracy": 0.4}, row | {"format": "e4m3", "test_accuracy": None}]
-    assert [option.format.name for option in options(rows)] == ["e8m23", "e4m3"]
+    rows = [
+        row | {"format": "e8m23", "test_accuracy": 0.4},
+        row | {"format": "e4m3", "test_accuracy": None},
+        row | {"format": "e3m2", "test_accuracy": float("nan")},
+    ]
+    assert [option.format.name for option in options(rows)] == ["e8m23", "e4m3", "e3m2"]
     assert options(rows, "test") == [Option(Format(8, 23), 0.4, 1, 2)]
 
 

@@ -3,7 +3,7 @@
 import pytest
 
 from narrowgauge.config.sweep import BestRule
-from narrowgauge.quantization.tables import Agreement, agreement, bits_needed
+from narrowgauge.quantization.tables import bits_needed, choices_on_both
 
 
 def row(arch: str, fmt: str, validation: float, test: float | None) -> dict:
@@ -43,13 +43,16 @@ def test_bits_needed():
     }
 
 
-def test_agreement():
+def test_choices_on_both():
     # Network a: e4m3 on validation images, e5m10 on test images; network b: e5m10 on both.
-    found = agreement(ROWS, BestRule(loss_points=1))
-    assert (found.networks, found.same_format) == (2, 1)
-    assert found.mean_regret == pytest.approx((0.89 - 0.87) / 2)
+    one, other = choices_on_both(ROWS, BestRule(loss_points=1))
+    assert (one.arch, one.formats, other.arch, other.formats) == ("a", 4, "b", 3)
+    assert (one.on_validation.format.name, one.on_test.format.name) == ("e4m3", "e5m10")
+    assert (one.same, other.same) == (False, True)
+    assert one.regret == pytest.approx(0.89 - 0.87)
+    assert other.regret == 0
 
 
-def test_no_network_no_agreement():
-    assert agreement([], BestRule()) == Agreement(0, 0, None)
-    assert agreement(ROWS, BestRule(rule="weights", max_bytes=99)) == Agreement(0, 0, None)
+def test_a_rule_that_finds_nothing_has_no_choices():
+    assert choices_on_both([], BestRule()) == []
+    assert choices_on_both(ROWS, BestRule(rule="weights", max_bytes=99)) == []

@@ -5,7 +5,8 @@ import io
 import pandas as pd
 import pytest
 
-from narrowgauge.report.tables import readable, to_html, to_markdown
+from narrowgauge.config.sweep import BestRule
+from narrowgauge.report.tables import choice_table, readable, to_html, to_markdown
 
 
 @pytest.fixture
@@ -61,3 +62,23 @@ def test_html_is_read_back_by_pandas_and_escapes_names(summary):
 def test_markdown_has_a_line_per_row(summary):
     text = to_markdown(readable(summary), "caption")
     assert sum(line.startswith("|") for line in text.splitlines()) == 2 + 3
+
+
+def test_choices_on_validation_and_on_test_images_stand_side_by_side():
+    def row(arch, fmt, validation, test):
+        sizes = {"weight_bytes": 1, "peak_activation_bytes": 1}
+        return {"arch": arch, "format": fmt, "validation_accuracy": validation, "test_accuracy": test} | sizes
+
+    sweeps = pd.DataFrame(
+        [
+            *(row("a", "e8m23", 0.9, 0.89), row("a", "e5m10", 0.9, 0.89), row("a", "e4m3", 0.895, 0.87)),
+            *(row("b", "e8m23", 0.8, 0.81), row("b", "e5m10", 0.8, 0.8), row("b", "e2m1", 0.8, None)),
+        ]
+    )
+    table = choice_table(sweeps, BestRule(loss_points=1))
+    assert table.to_numpy().tolist() == [
+        ["a", "e4m3", "87.00", "e5m10", "89.00", "3", "no", "+2.00"],
+        ["b", "e5m10", "80.00", "e5m10", "80.00", "2", "yes", "+0.00"],
+        ["all models", "–", "–", "–", "–", "–", "1 of 2", "+1.00"],
+    ]
+    assert choice_table(sweeps[:0], BestRule()).empty

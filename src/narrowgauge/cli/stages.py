@@ -174,7 +174,7 @@ def _aggregate(options: argparse.Namespace, experiment: Experiment, layout: Layo
 def _figures(options: argparse.Namespace, experiment: Experiment, layout: Layout) -> None:
     from narrowgauge.stages import figures
 
-    figures.run(layout=layout, limits=experiment.limits)
+    figures.run(layout=layout, limits=experiment.limits, rule=experiment.sweep.best)
 
 
 # Command, what it does, its arguments, its handler: in the order in which data take them.

@@ -80,7 +80,7 @@ def parse_format(name: "str | Format") -> Format:
     Raises:
         NarrowgaugeError: there is no such format.
     """
-    return name if isinstance(name, Format) else _parse(name)
+    return name if isinstance(name, Format) else _parse(str(name))
 
 
 @cache

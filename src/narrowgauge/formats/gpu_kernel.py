@@ -4,8 +4,8 @@ Triton comes with the builds of torch for CUDA and ROCm; this module is imported
 """
 
 import torch
-import triton  # type: ignore[import-not-found, unused-ignore]
-import triton.language as tl  # type: ignore[import-not-found, unused-ignore]
+import triton  # type: ignore[import-not-found, import-untyped, unused-ignore]
+import triton.language as tl  # type: ignore[import-not-found, import-untyped, unused-ignore]
 from torch import Tensor
 
 from narrowgauge.formats.bit_constants import SINGLE, bit_constants

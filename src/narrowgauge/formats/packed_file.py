@@ -21,6 +21,8 @@ _FIELDS = struct.Struct("<8sBBBBIQI")
 _CHECKSUM_SIZE = 16
 _HEADER_SIZE = _FIELDS.size + _CHECKSUM_SIZE
 _MOST_FOR_HEADER, _MOST_PER_TENSOR = 64, 32
+# Nine groups of seven bits hold any size; a longer number is forged, and would take quadratic time to read.
+_VARINT_BITS = 63
 
 Tensors = Mapping[str, NDArray[np.float32]]
 Shapes = Mapping[str, tuple[int, ...]]
@@ -175,3 +177,5 @@ class _Reader:
             shift += 7
             if not byte & 0x80:
                 return value
+            if shift == _VARINT_BITS:
+                raise ValueError("a number in its table is too long")

@@ -1,7 +1,6 @@
 """Rounding of tensors to a number format: exact, in one pass over memory, differentiable."""
 
-import os
-import shutil
+import warnings
 from functools import cache
 from importlib.util import find_spec
 from typing import Any
@@ -15,6 +14,7 @@ from narrowgauge.formats.kernels import round_memory
 from narrowgauge.formats.reference import round_plain
 
 _BYTES = 4
+_HALF = Format(5, 10)
 # 32 MiB: the largest block that glibc may hand out again (M_MMAP_THRESHOLD_MAX).
 _FRESH_PAGES = (32 << 20) // _BYTES
 
@@ -54,11 +54,15 @@ def round_to(x: Tensor, fmt: str | Format, saturate: bool = False, out: Tensor |
 
 
 class _StraightThrough(torch.autograd.Function):
+    # Apart from forward(), as the transforms of torch.func want it.
     @staticmethod
-    def forward(ctx: Any, x: Tensor, fmt: Format, saturate: bool) -> Tensor:
-        ctx.fmt = fmt
+    def setup_context(ctx: Any, inputs: tuple[Tensor, Format, bool], output: Tensor) -> None:
+        x, ctx.fmt, saturate = inputs
         if saturate:
             ctx.save_for_backward(x)
+
+    @staticmethod
+    def forward(x: Tensor, fmt: Format, saturate: bool) -> Tensor:
         return _rounded(x, fmt, saturate)
 
     @staticmethod
@@ -103,25 +107,42 @@ def _round_into(x: Tensor, out: Tensor, fmt: Format, saturate: bool) -> None:
 
 def _run_kernel(x: Tensor, out: Tensor, fmt: Format, saturate: bool) -> None:
     if x.is_cuda:
-        from narrowgauge.formats.gpu_kernel import round_on_gpu
-
-        round_on_gpu(x, out, fmt, saturate)
+        _run_gpu_kernel(x, out, fmt, saturate)
     else:
         round_memory(x.data_ptr(), out.data_ptr(), x.numel(), fmt, saturate, torch.get_num_threads())
+
+
+def _run_gpu_kernel(x: Tensor, out: Tensor, fmt: Format, saturate: bool) -> None:
+    from narrowgauge.formats.gpu_kernel import round_on_gpu
+
+    round_on_gpu(x, out, fmt, saturate)
 
 
 def _has_kernel(x: Tensor) -> bool:
     # What torch.compile traces is fused by it.
     if torch.compiler.is_compiling() or x.layout != torch.strided or x.is_neg():
         return False
-    return x.device.type == "cpu" or (x.is_cuda and _gpu_kernel_works())
+    return x.device.type == "cpu" or (x.is_cuda and gpu_kernel_works(x.device))
 
 
 @cache
-def _gpu_kernel_works() -> bool:
-    """Whether Triton is there, and the C compiler that it builds its launcher with."""
-    compiler = os.environ.get("CC") or shutil.which("gcc") or shutil.which("clang")
-    return compiler is not None and find_spec("triton") is not None
+def gpu_kernel_works(device: torch.device) -> bool:
+    """Whether the kernel for GPUs runs on a device; if not, it is the plain torch version that rounds there.
+
+    Triton needs a C compiler, the headers of Python and a device that it knows: only a run shows if they are there.
+    """
+    if find_spec("triton") is None:
+        return False
+    sample = torch.tensor([1.0001], device=device)
+    try:
+        _run_gpu_kernel(sample, sample, _HALF, saturate=False)
+    # Compilers and drivers fail in ways of their own.
+    except Exception as error:
+        warnings.warn(
+            f"rounding on {device} is slow: its Triton kernel fails ({type(error).__name__}: {error})", stacklevel=2
+        )
+        return False
+    return True
 
 
 def _is_dense(x: Tensor) -> bool:
@@ -130,6 +151,8 @@ def _is_dense(x: Tensor) -> bool:
 
 
 def _check_type(name: str, x: Tensor) -> None:
+    if not isinstance(x, Tensor):
+        raise TypeError(f"round_to takes a tensor; {name} is a {type(x).__name__}")
     if x.dtype != torch.float32:
         raise TypeError(
             f"round_to takes float32; {name} is {str(x.dtype).removeprefix('torch.')}. Converting to float32 first "

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from math import isnan
 from typing import Any, Literal
 
 from narrowgauge.config.sweep import BestRule
@@ -31,11 +32,14 @@ class Option:
 
 
 def options(rows: Iterable[Mapping[str, Any]], split: Literal["validation", "test"] = "validation") -> list[Option]:
-    """Options from rows of a formats artefact; formats without an accuracy on that split are left out."""
+    """Options from rows of a formats artefact; formats without an accuracy on that split are left out.
+
+    What is missing is None, or NaN in rows that come from pandas.
+    """
     return [
         Option(parse_format(row["format"]), row[f"{split}_accuracy"], row["weight_bytes"], row["peak_activation_bytes"])
         for row in rows
-        if row[f"{split}_accuracy"] is not None
+        if row[f"{split}_accuracy"] is not None and not isnan(row[f"{split}_accuracy"])
     ]
 
 

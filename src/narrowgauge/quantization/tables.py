@@ -6,7 +6,7 @@ from itertools import groupby
 from typing import Any
 
 from narrowgauge.config.sweep import BestRule
-from narrowgauge.quantization.choice import choose, options
+from narrowgauge.quantization.choice import Option, choose, options
 
 Row = Mapping[str, Any]
 
@@ -32,22 +32,33 @@ def bits_needed(rows: Iterable[Row], losses: Sequence[float]) -> list[dict[str, 
 
 
 @dataclass(frozen=True)
-class Agreement:
-    """How often the choice on validation images is also the choice on test images.
+class Choices:
+    """What a rule chooses for one network on validation images, and what it would choose on test images.
 
     Attributes:
-        networks: how many networks have a choice on both.
-        same_format: for how many of them it is the same format.
-        mean_regret: mean over the networks of the test accuracy of the choice on test images, less that of the
-            choice on validation images. Negative if the latter is, on average, more accurate (and has more bits).
+        arch: the network.
+        formats: among how many formats: those that have a test accuracy.
+        on_validation: the choice on validation images, with its accuracy on test images.
+        on_test: the choice on test images.
     """
 
-    networks: int
-    same_format: int
-    mean_regret: float | None
+    arch: str
+    formats: int
+    on_validation: Option
+    on_test: Option
+
+    @property
+    def same(self) -> bool:
+        """Whether both are the same format."""
+        return self.on_validation.format == self.on_test.format
+
+    @property
+    def regret(self) -> float:
+        """Test accuracy that the choice on test images has more; negative if it saved bits with less."""
+        return self.on_test.accuracy - self.on_validation.accuracy
 
 
-def agreement(rows: Iterable[Row], rule: BestRule) -> Agreement:
+def choices_on_both(rows: Iterable[Row], rule: BestRule) -> list[Choices]:
     """Compare the choice on validation with the one that the same rule would make on test images.
 
     Both choose among the formats that have a test accuracy. The format chosen on validation always has one, so leaving
@@ -56,16 +67,18 @@ def agreement(rows: Iterable[Row], rule: BestRule) -> Agreement:
     Args:
         rows: of the ``all_formats`` artefact.
         rule: the rule of the sweep.
+
+    Returns:
+        A comparison per network; those for which the rule finds nothing are left out.
     """
-    regrets, same = [], 0
-    for _, sweep in _by_arch(rows):
+    found = []
+    for arch, sweep in _by_arch(rows):
         tested = {option.format: option for option in options(sweep, "test")}
         chosen = choose((option for option in options(sweep) if option.format in tested), rule)
         best = choose(tested.values(), rule)
         if chosen and best:
-            same += chosen.format == best.format
-            regrets.append(best.accuracy - tested[chosen.format].accuracy)
-    return Agreement(len(regrets), same, sum(regrets) / len(regrets) if regrets else None)
+            found.append(Choices(arch, len(tested), tested[chosen.format], best))
+    return found
 
 
 def _by_arch(rows: Iterable[Row]) -> list[tuple[str, list[Row]]]:

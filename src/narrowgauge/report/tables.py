@@ -4,7 +4,8 @@ import html
 
 import pandas as pd
 
-from narrowgauge.quantization.tables import bits_needed
+from narrowgauge.config.sweep import BestRule
+from narrowgauge.quantization.tables import bits_needed, choices_on_both
 from narrowgauge.report.pareto import front
 
 # Column of the summary -> heading, factor, number format.
@@ -70,6 +71,46 @@ def bits_table(sweeps: pd.DataFrame) -> pd.DataFrame:
     table.loc["median of all models"] = [_text(bits, 1, "g") for bits in medians]
     table.columns = [f"at most {loss:g} points" for loss in LOSSES]
     return table.reset_index(names="architecture")
+
+
+def choice_table(sweeps: pd.DataFrame, rule: BestRule) -> pd.DataFrame:
+    """The format of each model chosen on validation images, next to the one the rule finds on test images; then all.
+
+    Args:
+        sweeps: rows of the ``all_formats`` artefact.
+        rule: the rule of the sweep.
+    """
+    found = choices_on_both(sweeps.to_dict("records"), rule)
+    rows = [
+        (
+            one.arch,
+            one.on_validation.format.name,
+            _text(one.on_validation.accuracy, 100, ".2f"),
+            one.on_test.format.name,
+            _text(one.on_test.accuracy, 100, ".2f"),
+            str(one.formats),
+            "yes" if one.same else "no",
+            _text(one.regret, 100, "+.2f"),
+        )
+        for one in found
+    ]
+    if found:
+        regret = sum(one.regret for one in found) / len(found)
+        same = f"{sum(one.same for one in found)} of {len(found)}"
+        rows.append(("all models", "–", "–", "–", "–", "–", same, _text(regret, 100, "+.2f")))
+    return pd.DataFrame(rows, columns=_CHOICE)
+
+
+_CHOICE = [
+    "architecture",
+    "chosen on validation",
+    "test accuracy of it, %",
+    "best on test",
+    "test accuracy of that, %",
+    "formats compared",
+    "the same",
+    "points lost",
+]
 
 
 def _text(value: object, factor: float, number: str) -> str:

@@ -9,26 +9,37 @@ from narrowgauge.artefacts.atomic import write_bytes
 from narrowgauge.artefacts.files import read
 from narrowgauge.artefacts.schemas import all_formats, all_training, summary
 from narrowgauge.config.limits import Limits
+from narrowgauge.config.sweep import BestRule
 from narrowgauge.layout import Layout
+from narrowgauge.quantization.choice import limit_of
 from narrowgauge.report import figures, format_figures
-from narrowgauge.report.tables import bits_table, front_of, readable, to_html, to_markdown
+from narrowgauge.report.tables import bits_table, choice_table, front_of, readable, to_html, to_markdown
 
 # Single models in a figure: as many as a reader looks at one by one.
 _MODELS_SHOWN = 12
 
 
-def run(*, layout: Layout, limits: Limits) -> None:
+def run(*, layout: Layout, limits: Limits, rule: BestRule) -> None:
     """Write the tables (CSV, Markdown, HTML) and the figures (SVG).
 
     Args:
         layout: the experiment's files.
         limits: drawn into the Pareto figures.
+        rule: by which a model's best format was chosen.
     """
     answer = read(layout.summary, summary.SCHEMA)
     rows = answer.frame()
     sweeps = read(layout.all_formats, all_formats.SCHEMA).frame()
     training = read(layout.all_training, all_training.SCHEMA).frame()
-    _write_tables(layout, rows, sweeps, answer.attributes)
+    tables = {
+        "summary": readable(rows),
+        "bits": bits_table(sweeps),
+        "choice": choice_table(sweeps, rule),
+    }
+    _write_tables(layout, tables, answer.attributes, rule)
+    write_bytes(layout.table("summary.csv"), rows.to_csv(index=False).encode())
+    for name in ("bits", "choice"):
+        write_bytes(layout.table(f"{name}.csv"), tables[name].to_csv(index=False).encode())
 
     devices = sorted(rows["device"].unique())
     sizes = {f"limit in {fmt}": size for _, fmt, size in limits.weight_limits()}
@@ -48,7 +59,9 @@ def run(*, layout: Layout, limits: Limits) -> None:
         write_bytes(layout.figure(f"{name}.svg"), figures.to_svg(figure))
 
 
-def _write_tables(layout: Layout, rows: pd.DataFrame, sweeps: pd.DataFrame, attributes: Mapping[str, Any]) -> None:
+def _write_tables(
+    layout: Layout, tables: Mapping[str, pd.DataFrame], attributes: Mapping[str, Any], rule: BestRule
+) -> None:
     title = f"Experiment {attributes['experiment']}"
     data = f"Images: {attributes['data']}"
     captions = {
@@ -56,13 +69,12 @@ def _write_tables(layout: Layout, rows: pd.DataFrame, sweeps: pd.DataFrame, attr
         "Latency at batch size 1: median and 90th percentile of n timed runs.",
         "bits": f"{data}. The fewest bits, and the format, with which a model loses at most so many percentage "
         "points of validation accuracy against e8m23, among the formats that were swept.",
+        "choice": f"{data}. How often the format that validation images choose ({limit_of(rule)}) is also the one that "
+        "the same rule finds on test images, among the formats with a test accuracy (`sweep: {test: all}` for all).",
     }
-    tables = {"summary": readable(rows), "bits": bits_table(sweeps)}
     for name, table in tables.items():
         write_bytes(layout.table(f"{name}.md"), to_markdown(table, captions[name]).encode())
         write_bytes(layout.table(f"{name}.html"), to_html(table, title, captions[name]).encode())
-    write_bytes(layout.table("summary.csv"), rows.to_csv(index=False).encode())
-    write_bytes(layout.table("bits.csv"), tables["bits"].to_csv(index=False).encode())
 
 
 def _latency_limits(limits: Limits, devices: Sequence[str]) -> dict[str, float]:
