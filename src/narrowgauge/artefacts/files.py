@@ -4,7 +4,7 @@ import hashlib
 import json
 import os
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -115,14 +115,7 @@ def read(
     Raises:
         NarrowgaugeError: the file is missing, broken, of another kind or of another version.
     """
-    header = read_header(path)
-    if header["kind"] != schema.kind:
-        raise NarrowgaugeError(f"{path} holds {header['kind']}, where {schema.kind} are expected")
-    if header["version"] != schema.version:
-        raise NarrowgaugeError(
-            f"{path} was written in version {header['version']} of its schema, this is version {schema.version}: "
-            "delete it and run snakemake again"
-        )
+    header = _header_of(path, schema)
     try:
         table = pq.read_table(
             path,
@@ -141,6 +134,43 @@ def read(
     return Artefact(
         path, schema, table, header["attributes"], Provenance(**header["provenance"]), header["content_hash"]
     )
+
+
+def read_in_parts(path: Path, schema: Schema, column: str) -> Iterator[pa.ChunkedArray]:
+    """One column of an artefact, some rows at a time: the memory does not grow with the file.
+
+    What is read is checked by the checksums of its pages.
+
+    Args:
+        path: the file.
+        schema: what is expected.
+        column: its name.
+
+    Raises:
+        NarrowgaugeError: the file is missing, broken, of another kind or of another version.
+    """
+    _header_of(path, schema)
+    try:
+        with pq.ParquetFile(path, page_checksum_verification=True) as file:
+            for group in range(file.num_row_groups):
+                table = file.read_row_group(group, columns=[column], use_threads=False)
+                _check_columns(path, schema, table.replace_schema_metadata(None), [column])
+                yield table.column(column)
+    except (pa.ArrowException, OSError, ValueError) as error:
+        raise _broken(path, f"cannot be read: {_first_line(error)}") from error
+
+
+def _header_of(path: Path, schema: Schema) -> dict[str, Any]:
+    """The header of an artefact of this kind and version; NarrowgaugeError if it is of another."""
+    header = read_header(path)
+    if header["kind"] != schema.kind:
+        raise NarrowgaugeError(f"{path} holds {header['kind']}, where {schema.kind} are expected")
+    if header["version"] != schema.version:
+        raise NarrowgaugeError(
+            f"{path} was written in version {header['version']} of its schema, this is version {schema.version}: "
+            "delete it and run snakemake again"
+        )
+    return header
 
 
 def read_header(path: Path) -> dict[str, Any]:

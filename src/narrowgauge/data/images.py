@@ -39,6 +39,10 @@ class ImageSet:
     def __len__(self) -> int:
         return len(self.labels)
 
+    def pixels(self, batch: slice) -> Tensor:
+        """Some of the images."""
+        return self.images[batch]
+
     def normalised(self, start: int = 0, stop: int | None = None) -> Tensor:
         """Images ``start`` to ``stop`` (exclusive) as networks take them: float32, ``[m, 3, 32, 32]``."""
         return self.normalisation.apply(self.images[start:stop])

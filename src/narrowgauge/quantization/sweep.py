@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from narrowgauge.data.images import ImageSet
+from narrowgauge.data.stored_images import StoredImages
 from narrowgauge.formats import Format
 from narrowgauge.quantization.accuracy import right_answers
 from narrowgauge.quantization.emulation import EmulatedNetwork
@@ -64,7 +65,12 @@ class Sweep:
     """
 
     def __init__(
-        self, network: EmulatedNetwork, images: ImageSet, batch_size: int, pool: Executor, infer: bool = True
+        self,
+        network: EmulatedNetwork,
+        images: ImageSet | StoredImages,
+        batch_size: int,
+        pool: Executor,
+        infer: bool = True,
     ) -> None:
         self._network, self._images, self._pool, self._infer = network, images, pool, infer
         starts = range(0, len(images), batch_size)
@@ -109,5 +115,5 @@ class Sweep:
 
     def _load(self, batch: slice) -> tuple[Tensor, Tensor]:
         device = self._network.device
-        pixels, labels = self._images.images[batch].to(device), self._images.labels[batch].to(device)
+        pixels, labels = self._images.pixels(batch).to(device), self._images.labels[batch].to(device)
         return self._images.normalisation.apply(pixels), labels

@@ -13,7 +13,7 @@ from narrowgauge.artefacts.schemas import weights as weights_schema
 from narrowgauge.artefacts.tensors import tensors_of
 from narrowgauge.config.sweep import SweepSettings
 from narrowgauge.costs import Costs, costs_of
-from narrowgauge.data.images import ImageSet, load_images
+from narrowgauge.data.stored_images import StoredImages
 from narrowgauge.errors import NarrowgaugeError
 from narrowgauge.formats import ALL_FORMATS, Format, parse_format
 from narrowgauge.graph.fold import fold_graph, fold_parameters
@@ -63,7 +63,7 @@ def run(
     """
     keep_freed_memory()
     trained = read(weights, weights_schema.SCHEMA)
-    splits = {"validation": load_images(validation), "test": load_images(test)}
+    splits = {"validation": StoredImages(validation, scratch), "test": StoredImages(test, scratch)}
     device = _device(settings)
     batch_size = settings.batch_size or _BATCH_SIZE[device.type]
     listed = frozenset(parse_format(name) for name in formats)
@@ -159,7 +159,11 @@ def _name(fmt: Format | None) -> str | None:
 
 
 def _attributes(
-    settings: SweepSettings, trained: Artefact, splits: Mapping[str, ImageSet], best: Option | None, message: str | None
+    settings: SweepSettings,
+    trained: Artefact,
+    splits: Mapping[str, StoredImages],
+    best: Option | None,
+    message: str | None,
 ) -> dict[str, Any]:
     return {
         "arch": trained.attributes["arch"],
