@@ -12,7 +12,7 @@ FEWEST = 5
 """Networks that a model needs at least."""
 
 # The runs of one measurement are disturbed together, so their mean is less certain than their spread says.
-_NOISE_FACTOR = 2.0
+_NOISE_FACTOR = 3.0
 # The prior of the kernel: log-normal around these, wrong by a factor of e^0.5.
 _TYPICAL = Kernel(amplitude=0.1, length=0.5, error=0.05)
 _KERNEL_SPREAD = 0.5
