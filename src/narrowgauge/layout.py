@@ -34,6 +34,10 @@ class Layout:
         """Predicted latency of every candidate on a device."""
         return self.root / "devices" / device / "predicted.parquet"
 
+    def published(self, device: str) -> Path:
+        """Published latencies on a device, where the experiment is an import of the release."""
+        return self.root / "devices" / device / "published.parquet"
+
     @property
     def selected(self) -> Path:
         """Who is trained, and which limit said no to everyone else."""
@@ -85,6 +89,10 @@ class Layout:
     def figure(self, name: str) -> Path:
         """A figure, as SVG or PNG."""
         return self.root / "figures" / name
+
+    def paper(self, name: str) -> Path:
+        """A table or figure of the paper, made of these results."""
+        return self.root / "paper" / name
 
     def log(self, stage: str, name: str = "all") -> Path:
         """What a job printed."""

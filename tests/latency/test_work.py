@@ -24,7 +24,8 @@ def test_every_kind_of_work_of_a_small_network() -> None:
     assert work == {
         "macs": 64 * 9 * 4 * 6 + 16 * 9 * 6 + 12 * 10,
         "pooling": 6 * 64 + 12 * 16,
-        "unfolding": 4 * (64 * 9 * 4 + 16 * 9 * 6),
+        "unfolding": 4 * 64 * 9 * 4,
+        "grouped_unfolding": 4 * 16 * 9 * 6,
         "elementwise": 4 * (6 * 64 * 3 + 6 * 16),  # first convolution, batch norm, ReLU; second convolution
         "concatenation": 4 * 12 * 16,
         "normalised_channels": 6,

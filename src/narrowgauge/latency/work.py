@@ -31,6 +31,7 @@ class Term:
         name: of the kind.
         unit: what is counted.
         resource: what of a device it takes; a device that is slow at one kind is likely slow at the others there.
+        kin: terms of the same kin are nearly the same work, and cost nearly the same.
         expected_ns: expected cost of a unit, in nanoseconds on a core of about 10 GMAC/s and 1 GB/s with its caches
             and libraries as usual; only the ratios between the terms matter, and they may be wrong by factors.
     """
@@ -39,6 +40,7 @@ class Term:
     unit: str
     resource: Resource
     expected_ns: float
+    kin: str = ""
 
 
 TERMS = (
@@ -47,7 +49,9 @@ TERMS = (
     # Elements that a pooling looks at: a window each; a comparison with its branch instead of a vector operation.
     Term("pooling", "element", "arithmetic", 10),
     # Unfolded inputs of convolutions: written, read, packed for the product.
-    Term("unfolding", "byte", "memory", 3),
+    Term("unfolding", "byte", "memory", 3, kin="unfolding"),
+    # In groups, a window is a few rows, and what is unfolded for one group is gone before the next.
+    Term("grouped_unfolding", "byte", "memory", 3, kin="unfolding"),
     # Inputs of element by element operators, results of convolutions.
     Term("elementwise", "byte", "memory", 1),
     # Inputs of concatenations: read and written, and out of the cache by then.
@@ -110,7 +114,7 @@ def _work_of_convolution(convolution: Conv2d, image: Shape, result: Shape) -> di
     small = macs // convolution.groups in _SMALL_PRODUCT_MACS
     return {
         "macs": macs,
-        "unfolding": _FLOAT_BYTES * window * image[0] * prod(result[1:]),
+        "grouped_unfolding" if grouped else "unfolding": _FLOAT_BYTES * window * image[0] * prod(result[1:]),
         "elementwise": _FLOAT_BYTES * prod(result),
         "groups": convolution.groups if grouped else 0,
         "small_products": convolution.groups if small else 0,

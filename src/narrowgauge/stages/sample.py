@@ -30,7 +30,7 @@ def run(*, architectures: Sequence[str], laws: UserLaws, classes: int, candidate
     rows, impossible = [], []
     for arch in architectures:
         try:
-            rows.append(_row(arch, laws, classes))
+            rows.append(candidate_row(arch, laws, classes))
         except NarrowgaugeError as error:
             impossible.append(str(error))
     if impossible:
@@ -45,7 +45,8 @@ def run(*, architectures: Sequence[str], laws: UserLaws, classes: int, candidate
     print(f"{len(rows)} architectures built and costed in {time.perf_counter() - started:.1f} s", flush=True)
 
 
-def _row(arch: str, laws: UserLaws, classes: int) -> dict[str, Any]:
+def candidate_row(arch: str, laws: UserLaws, classes: int) -> dict[str, Any]:
+    """A row of the candidates: a network and its costs; NarrowgaugeError if it cannot be built."""
     name = parse_name(arch)
     sample = name if isinstance(name, SampleName) else None
     graph = build(arch, laws, classes)

@@ -6,7 +6,7 @@ from narrowgauge.artefacts.schema import Column, Schema
 
 SCHEMA = Schema(
     kind="latency_model",
-    version=2,
+    version=3,
     doc="The fitted latency model of one device: what work costs, the networks it was fitted to, its other parameters.",
     columns=(
         Column("threads", pa.int32(), "CPU threads of an inference; a model for each number"),
