@@ -1,0 +1,135 @@
+"""The tables of the paper, from the summary of any experiment."""
+
+from collections.abc import Sequence
+
+import pandas as pd
+
+from narrowgauge.published.paper import ACCURACY, BEST, ESTABLISHED, FLOAT, HALF, MEMORY_KIB, TIMES_MS, WEIGHTS_KIB
+from narrowgauge.report.pareto import front
+
+KINDS = {FLOAT: "float (e8m23)", HALF: "half (e5m10)", BEST: "best format"}
+"""Format as asked for -> what the paper calls it."""
+
+_NOTHING = "–"
+
+
+def under_weights(summary: pd.DataFrame) -> pd.DataFrame:
+    """The most accurate network within each limit on weights, in float, half and its best format.
+
+    Args:
+        summary: rows of the summary artefact.
+    """
+    networks = _on_any_device(summary)
+    rows = []
+    for limit in WEIGHTS_KIB:
+        within = networks[networks["weight_bytes"] <= 1024 * limit]
+        rows.append({"weights up to, KiB": str(limit)} | {name: _best(within, kind) for kind, name in KINDS.items()})
+    return pd.DataFrame(rows)
+
+
+def under_time(summary: pd.DataFrame) -> pd.DataFrame:
+    """The most accurate network within each limit on latency, for each device."""
+    rows = []
+    for device, timed in summary.groupby("device", sort=True):
+        for limit in TIMES_MS:
+            within = timed[timed["median_ms"] <= limit]
+            rows.append(
+                {"device": str(device), "latency up to, ms": str(limit)}
+                | {name: _best(within, kind) for kind, name in KINDS.items()}
+            )
+    return pd.DataFrame(rows)
+
+
+def under_both(summary: pd.DataFrame) -> pd.DataFrame:
+    """The most accurate network within each pair of limits; a block for each device and kind of format."""
+    rows = []
+    for device, timed in summary.groupby("device", sort=True):
+        for kind in (kind for kind in KINDS if (timed["format"] == kind).any()):
+            for size in WEIGHTS_KIB:
+                within = timed[timed["weight_bytes"] <= 1024 * size]
+                cells = {f"{time} ms": _best(within[within["median_ms"] <= time], kind) for time in TIMES_MS}
+                rows.append({"device": str(device), "format": KINDS[kind], "weights up to, KiB": str(size)} | cells)
+    return pd.DataFrame(rows)
+
+
+def optimal_networks(summary: pd.DataFrame) -> pd.DataFrame:
+    """Networks on the front of accuracy over latency of at least one device, and on which fronts each one is.
+
+    The fronts are those in float, in which every device runs, or of all formats where float was not measured. With
+    the networks by falling accuracy, those that are optimal on one device alone stand out.
+    """
+    floats = summary[summary["resolved_format"] == FLOAT]
+    rows = (floats if len(floats) else summary).dropna(subset=["median_ms", "test_accuracy"])
+    rows = rows.sort_values("median_ms").drop_duplicates(["device", "arch"])
+    devices = sorted(rows["device"].unique())
+    latency = rows.pivot(index="arch", columns="device", values="median_ms").reindex(columns=devices)
+    accuracy = rows.drop_duplicates("arch").set_index("arch")["test_accuracy"]
+    optimal = {device: set(_front_of(rows[rows["device"] == device])) for device in devices}
+    union = sorted(set().union(*optimal.values()), key=lambda arch: (-accuracy[arch], arch))
+    table = []
+    for arch in union:
+        on = [device for device in devices if arch in optimal[device]]
+        table.append(
+            {"network": arch, "test, %": f"{100 * accuracy[arch]:.2f}"}
+            | {f"{device}, ms": _number(latency.loc[arch, device], ".2f") for device in devices}
+            | {"optimal on": "all devices" if len(on) == len(devices) > 1 else ", ".join(on)}
+        )
+    columns = ["network", "test, %", *(f"{device}, ms" for device in devices), "optimal on"]
+    return pd.DataFrame(table, columns=columns)
+
+
+def headline(summary: pd.DataFrame) -> pd.DataFrame:
+    """The best network within the paper's memory limit: established, float, half, best format; the paper's beside it.
+
+    The established model is the most accurate fixed network in float.
+    """
+    networks = _on_any_device(summary)
+    within = networks[networks["weight_bytes"] <= 1024 * MEMORY_KIB]
+    fixed = within["space"] == "fixed"
+    choices = {ESTABLISHED: (within[fixed], FLOAT)} | {kind: (within[~fixed], kind) for kind in KINDS}
+    rows = []
+    for name, (rows_within, kind) in choices.items():
+        found = _chosen(rows_within, kind)
+        rows.append(
+            {
+                "model": KINDS.get(name, name),
+                "network": _NOTHING if found is None else str(found["arch"]),
+                "format": _NOTHING if found is None else str(found["resolved_format"]),
+                "weights, KiB": _NOTHING if found is None else f"{found['weight_bytes'] / 1024:.1f}",
+                "test, %": _NOTHING if found is None else f"{100 * found['test_accuracy']:.2f}",
+                "the paper, %": f"{100 * ACCURACY[name]:.2f}",
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def _on_any_device(summary: pd.DataFrame) -> pd.DataFrame:
+    """One row per network and format: weights and accuracy do not depend on the device."""
+    return summary.drop_duplicates(["arch", "format"])
+
+
+def _chosen(rows: pd.DataFrame, kind: str) -> pd.Series | None:
+    """The best of a kind by validation accuracy; by test accuracy where no validation accuracy is known."""
+    known = rows[rows["format"] == kind].dropna(subset=["test_accuracy"])
+    if known.empty:
+        return None
+    score = known["validation_accuracy"].astype(float).fillna(known["test_accuracy"].astype(float))
+    ordered = known.assign(score=score).sort_values(["score", "weight_bytes", "arch"], ascending=[False, True, True])
+    return ordered.iloc[0]
+
+
+def _best(rows: pd.DataFrame, kind: str) -> str:
+    found = _chosen(rows, kind)
+    if found is None:
+        return _NOTHING
+    fmt = f", {found['resolved_format']}" if kind == BEST else ""
+    return f"{100 * found['test_accuracy']:.2f} ({found['arch']}{fmt})"
+
+
+def _front_of(rows: pd.DataFrame) -> Sequence[str]:
+    positions = front(rows["median_ms"].astype(float), rows["test_accuracy"].astype(float))
+    return [str(arch) for arch in rows["arch"].iloc[positions]]
+
+
+def _number(value: float, number: str) -> str:
+    return _NOTHING if pd.isna(value) else format(value, number)
