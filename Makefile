@@ -1,4 +1,5 @@
 # make run: install, then the default experiment from its data to its report.
+# make paper FOLDER=...: the tables and figures of the paper, from results or from the published release.
 # make test: install, then all tests. Both need Python 3.11 or newer, and nothing else.
 PYTHON ?= python3
 VENV := .venv
@@ -7,7 +8,7 @@ CORES ?= all
 CONFIG ?= config.yaml
 SNAKEMAKE = PATH="$(abspath $(BIN)):$$PATH" $(BIN)/snakemake --cores $(CORES) --configfile $(CONFIG)
 
-.PHONY: run report test lint format docs clean
+.PHONY: run report paper test lint format docs clean
 .DEFAULT_GOAL := run
 
 run: $(VENV)/run.stamp
@@ -18,6 +19,10 @@ run: $(VENV)/run.stamp
 
 report: $(VENV)/run.stamp
 	@$(SNAKEMAKE) --logger narrowgauge --report "$$($(BIN)/narrowgauge results --config $(CONFIG) --report-path)"
+
+paper: $(VENV)/run.stamp
+	@$(if $(FOLDER),,$(error FOLDER is missing: make paper FOLDER=results/digits, or the folder of the published release))
+	@$(BIN)/narrowgauge paper "$(FOLDER)"
 
 test: $(VENV)/test.stamp
 	$(BIN)/python -m pytest $(PYTEST_ARGS)

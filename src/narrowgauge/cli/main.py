@@ -6,7 +6,7 @@ import os
 import sys
 from collections.abc import Sequence
 
-from narrowgauge.cli import inspection, latency, packing, published, stages
+from narrowgauge.cli import inspection, latency, laws, packing, published, stages
 from narrowgauge.errors import NarrowgaugeError
 
 
@@ -46,5 +46,6 @@ def _parser() -> argparse.ArgumentParser:
     inspection.add_commands(commands)
     packing.add_commands(commands)
     latency.add_commands(commands)
+    laws.add_commands(commands)
     published.add_commands(commands)
     return parser

@@ -1,6 +1,6 @@
 """Stage ``select``: who is trained. The workflow's checkpoint: what follows depends on measurements."""
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,15 +13,13 @@ from narrowgauge.artefacts.schemas import predicted as predicted_schema
 from narrowgauge.artefacts.schemas import selected as selected_schema
 from narrowgauge.config.limits import Limits
 from narrowgauge.errors import NarrowgaugeError
-from narrowgauge.formats import parse_format
-from narrowgauge.selection.checks import Limit, refusals, require_someone
+from narrowgauge.selection.checks import refusals, require_someone
+from narrowgauge.selection.limits import LATENCY_COLUMN, Latencies, limits_on
 from narrowgauge.selection.spread import spread
 
 _COSTS = ["arch", "graph_digest", "trainable_parameters", "macs", "weight_bytes", "peak_activation_bytes"]
-_LATENCY_COLUMN = {"upper": "upper_ms", "median": "predicted_ms"}
 
 Row = Mapping[str, Any]
-Latencies = Mapping[str, Mapping[str, float]]
 
 
 def run(
@@ -54,7 +52,7 @@ def run(
     for device, path in predicted.items():
         artefact = read(path, predicted_schema.SCHEMA)
         inputs[f"predicted {device}"] = artefact.content_hash
-        latencies[device] = _latencies(path, artefact.rows(), rows, _LATENCY_COLUMN[limits.latency_bound])
+        latencies[device] = _latencies(path, artefact.rows(), rows, LATENCY_COLUMN[limits.latency_bound])
 
     if unpredicted := set(limits.limited_devices(list(predicted) or ["any device"])) - set(predicted):
         raise NarrowgaugeError(
@@ -78,7 +76,7 @@ def _decisions(
     eligible = [row for row in rows if row["arch"] not in excluded]
     if not eligible:
         raise NarrowgaugeError(f"exclude: all {len(rows)} candidates are excluded; leave at least one")
-    held = list(_limits(rows, latencies, limits))
+    held = limits_on(rows, latencies, limits)
     refused = refusals([row["arch"] for row in eligible], held)
     require_someone(refused, held)
     within = [row for row in eligible if not refused[row["arch"]]]
@@ -107,37 +105,6 @@ def _decisions(
             }
         )
     return decided
-
-
-def _limits(rows: Sequence[Row], latencies: Latencies, limits: Limits) -> Iterator[Limit]:
-    """The limits that the config gives, in the order of its documentation."""
-
-    def limit(name: str, unit: str, bound: float | None, costs: Sequence[float]) -> Iterator[Limit]:
-        if bound is not None:
-            yield Limit(name, unit, bound, dict(zip(archs, costs, strict=True)))
-
-    archs = [row["arch"] for row in rows]
-    yield from limit("parameters", "parameters", limits.parameters, [row["trainable_parameters"] for row in rows])
-    yield from limit("macs", "MACs", limits.macs, [row["macs"] for row in rows])
-    for name, fmt, bound in limits.weight_limits():
-        yield from limit(name, "bytes", bound, _bytes(rows, fmt, "weight_bytes"))
-    activations = _bytes(rows, limits.format, "peak_activation_bytes")
-    yield from limit("activation_bytes", "bytes", limits.activation_bytes, activations)
-    weights = _bytes(rows, limits.format, "weight_bytes")
-    both = [weight + activation for weight, activation in zip(weights, activations, strict=True)]
-    yield from limit("memory_bytes", "bytes", limits.memory_bytes, both)
-    for device in limits.limited_devices(list(latencies)):
-        if device not in latencies:
-            raise NarrowgaugeError(
-                f"limits.latency_ms: no latency is predicted for {device!r}; switch calibration on, or drop the limit"
-            )
-        costs = latencies[device]
-        yield from limit(f"latency_ms.{device}", "ms", limits.latency_for(device), [costs[arch] for arch in archs])
-
-
-def _bytes(rows: Sequence[Row], fmt: str, column: str) -> list[int]:
-    bits = parse_format(fmt).bits
-    return [dict(row[column])[bits] for row in rows]
 
 
 def _spread(within: Sequence[Row], latencies: Latencies, at_most: int | None) -> list[Row]:
