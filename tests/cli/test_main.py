@@ -5,6 +5,7 @@ import subprocess
 import sys
 
 import pytest
+import yaml
 
 
 def narrowgauge(*arguments, **options):
@@ -64,3 +65,40 @@ def test_a_reader_that_leaves_early_is_no_error():
     result = subprocess.run(["bash", "-c", command], capture_output=True, text=True)
     assert result.stdout == "[\n"
     assert result.stderr == ""
+
+
+def test_latency_evaluate_as_json(published, tmp_path):
+    rows = json.loads((published / "results_MacBookPro.json").read_text())
+    (tmp_path / "results_MacBookPro.json").write_text(json.dumps(rows[::8]))
+    options = ["--device", "MacBookPro", "--k", "5", "--json"]
+    report = json.loads(narrowgauge("latency", "evaluate", "--published", tmp_path, *options).stdout)
+    assert {row["method"] for row in report["results"]} == {"model", "macs", "macs, log-log", "mean of space"}
+    assert {row["count"] for row in report["results"] if row["setting"] != "folds"} == {5}
+
+
+def test_laws_suggest_prints_a_config_whose_samples_meet_the_limits(tmp_path):
+    limits = {"macs": 20_000, "weight_bytes": {"e8m23": 8192}}
+    config = {"experiment": "x", "architectures": ["probenet-s"], "limits": limits}
+    (tmp_path / "x.yaml").write_text(json.dumps(config))
+    options = ["--law", "s2", "--name", "tiny", "--share", "0.6", "--samples", "20"]
+    result = narrowgauge("laws", "suggest", "probenet_s", *options, "--config", tmp_path / "x.yaml")
+    snippet = yaml.safe_load(result.stdout)
+    assert snippet["architectures"] == [{"space": "probenet-s", "law": "tiny", "ids": "0-99"}]
+    (tmp_path / "y.yaml").write_text(yaml.safe_dump(config | snippet))
+    names = [f"probenet-s-tiny-{i}" for i in range(20)]
+    described = json.loads(narrowgauge("describe", *names, "--config", tmp_path / "y.yaml", "--json").stdout)
+    met = [row["macs"] <= 20_000 and row["weight_bytes"]["e8m23"] <= 8192 for row in described]
+    assert sum(met) >= 12
+    assert f"# {sum(met) / 20:.0%} of the samples 0-19 meet them" in result.stdout
+
+
+def test_import_and_paper_by_hand(tmp_path):
+    row = {"acc": 0.9016999816894531, "flops": 35438476.0, "id": 0, "law": "s1", "params": 166093}
+    row |= {"spacename": "random_net_densenet", "t_avg": 156.5, "t_std": 30.9}
+    (tmp_path / "results_RaspPi.json").write_text(json.dumps([row]))
+    result = narrowgauge("paper", tmp_path, "-o", tmp_path / "out")
+    assert result.returncode == 0, result.stderr
+    assert (tmp_path / "out" / "figures" / "pareto_latency.svg").stat().st_size
+    assert "90.17 (densenet-s1-0)" in (tmp_path / "out" / "paper" / "paper.md").read_text()
+    assert narrowgauge("import-published", tmp_path / "nowhere", "-o", tmp_path / "no").returncode == 2
+    assert "summary.parquet is missing" in narrowgauge("paper", tmp_path / "nowhere").stderr

@@ -89,22 +89,6 @@ def test_too_few_networks_are_refused(pi: TimedNetworks) -> None:
         evaluate(pi, "RaspPi", (20, 4))
 
 
-@pytest.mark.parametrize(
-    ("content", "message"),
-    [
-        ("[", "cannot be read as JSON"),
-        ('{"a": 1}', "no result file of the published release: the whole"),
-        ('[{"spacename": "random_net_densenet", "law": "s1", "id": 0, "t_avg": -1, "t_std": 0}]', "0.t_avg"),
-        ('[{"spacename": "elsewhere", "law": "s1", "id": 0, "t_avg": 1, "t_std": 0}]', "0.spacename"),
-        ('[{"spacename": "random_net_densenet", "law": "s77", "id": 0, "t_avg": 1, "t_std": 0}]', "s77"),
-    ],
-)
-def test_foreign_files_are_refused(tmp_path: Path, content: str, message: str) -> None:
-    (tmp_path / "results_RaspPi.json").write_text(content)
-    with pytest.raises(NarrowgaugeError, match=message):
-        published_networks(tmp_path, "RaspPi")
-
-
 def test_missing_device_names_those_that_are_there(tmp_path: Path) -> None:
     (tmp_path / "results_RaspPi.json").write_text("[]")
     with pytest.raises(NarrowgaugeError, match=r"results_Pixel\.json is missing; devices with results there: RaspPi"):

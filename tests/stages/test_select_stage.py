@@ -1,5 +1,6 @@
 """Stages predict and select: from timings to who is trained."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -191,3 +192,14 @@ def test_predictions_for_other_networks_are_refused(grid: Path, pi: Path, tmp_pa
         decisions(other, tmp_path / "s.parquet", devices={"pi": pi})
     with pytest.raises(NarrowgaugeError, match="missing"):
         decisions(grid, tmp_path / "s.parquet", devices={"pi": tmp_path / "nowhere.parquet"})
+
+
+def test_a_calibration_that_is_missing_or_of_another_version_is_refused(grid: Path, tmp_path: Path) -> None:
+    with pytest.raises(NarrowgaugeError, match=r"calibration\.parquet is missing: run snakemake, or the stage"):
+        predictions(grid, tmp_path / "calibration.parquet")
+    calibration = tmp_path / "calibration.parquet"
+    older = replace(measurements.SCHEMA, version=measurements.SCHEMA.version - 1)
+    write(calibration, older, read(timings(calibration, grid, ARCHS), measurements.SCHEMA).table, Provenance("c", {}))
+    with pytest.raises(NarrowgaugeError, match=r"calibration\.parquet was written in version"):
+        predictions(grid, calibration)
+    assert not (tmp_path / "predicted.parquet").exists()

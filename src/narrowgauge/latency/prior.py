@@ -2,8 +2,8 @@
 
 The logarithm of what a unit of work costs, over what it is expected to cost (``Term.expected_ns``), is the sum of four
 normal deviates: how slow the device is as a whole (next to nothing is known of that), how slow at this resource
-(arithmetic, memory, overhead), how slow at this kin of terms (most stand alone), and how slow at this very term. A cost is never negative, and a term that the measured
-networks say little about follows the others of its resource.
+(arithmetic, memory, overhead), how slow at this kin of terms (most stand alone), and how slow at this very term. A cost
+is never negative, and a term that the measured networks say little about follows its kin and its resource.
 
 Beside its cost, a network has a deviation that no sum of terms explains: caches, for one. It is a Gaussian process, so
 that networks alike in size and in the mix of their work deviate alike.

@@ -76,17 +76,19 @@ def _shares(law: Law, excess: Excess, share: float, ids: range, others: range) -
 
 
 def _narrower(law: Law, keys: Mapping[str, Key], excess: Excess, ids: range) -> Law:
+    """The law after the best step; where no step helps, after the first that makes it smaller."""
     now = excess(law, ids)
     for lower in (False, True):
-        best: tuple[float, Law] | None = None
+        gains = []
         for trial, lost in _narrowed(law, keys, lower):
             found = excess(trial, ids)
-            gain = (_distance(now) - _distance(found) + _met(found) - _met(now)) / lost
-            if best is None or gain > best[0]:
-                best = (gain, trial)
-        # If nothing helps and there is nothing else to try, a smaller law is still nearer to the limits of its space.
-        if best is not None and (best[0] > 0 or lower or not any(_narrowed(law, keys, lower=True))):
-            return best[1]
+            gains.append(((_distance(now) - _distance(found) + _met(found) - _met(now)) / lost, trial))
+        gain, best = max(gains, key=lambda pair: pair[0], default=(0.0, law))
+        if gain > 0:
+            return best
+    for lower in (False, True):
+        for trial, _ in _narrowed(law, keys, lower):
+            return trial
     raise NarrowgaugeError(
         f"no part of the law has the wanted share of its samples within the limits: with one value left for every "
         f"key ({_shown(law)}), {_met(now):.0%} are; the nearest costs {min(now):.3g} times what the limits allow"
@@ -108,6 +110,7 @@ def _narrowed(law: Law, keys: Mapping[str, Key], lower: bool) -> Iterator[tuple[
         width, part = _width(keys[key], values)
         if width == 1:
             continue
+        trial: tuple[int, ...]
         if isinstance(keys[key], Interval):
             low, high = values
             trial = (low + part, high) if lower else (low, high - part)
@@ -121,6 +124,7 @@ def _wider(law: Law, start: Law, keys: Mapping[str, Key]) -> Iterator[Law]:
     trials: list[tuple[float, Law]] = []
     for key, values in law.items():
         width, part = _width(keys[key], values)
+        ends: set[tuple[int, ...]]
         if isinstance(keys[key], Interval):
             (low, high), (lowest, highest) = values, start[key]
             ends = {(low, min(high + part, highest)), (max(low - part, lowest), high)} - {values}
