@@ -38,6 +38,12 @@ def test_the_share_is_met_by_samples_of_either_kind_inside_the_law(share: float)
     assert set(found.law["kernel"]) <= set(LAW["kernel"])
 
 
+def test_a_range_of_one_value_moves_below_where_it_began() -> None:
+    law = narrow({"width": (20, 30), "depth": (1, 2), "kernel": (1,)}, KEYS, excess(100), 0.8, 20).law
+    assert law["width"][1] <= 20
+    assert np.mean(np.array(excess(100)(law, range(20))) <= 1) >= 0.8
+
+
 def test_a_law_within_the_limits_stays_as_it_is() -> None:
     assert narrow(LAW, KEYS, excess(1e9), 1.0, 20).law == LAW
     assert narrow(LAW, KEYS, excess(1e9), 1.0, 20).steps == 0

@@ -15,7 +15,8 @@ from narrowgauge.errors import NarrowgaugeError
 from narrowgauge.graph.graph import graph_from_json
 from narrowgauge.latency.table import model_of
 from narrowgauge.latency.work import work_matrix, work_of
-from narrowgauge.stages import predict, sample, select
+from narrowgauge.spaces import build
+from narrowgauge.stages import predict, sample, select, suggest_law
 from narrowgauge.stages.evaluate_latency import on_calibration
 
 ARCHS = [f"{space}-{i}" for space in ("mobilenetv2-s6", "resnext-s3", "pnasnet-s3") for i in range(5)]
@@ -203,3 +204,17 @@ def test_a_calibration_that_is_missing_or_of_another_version_is_refused(grid: Pa
     with pytest.raises(NarrowgaugeError, match=r"calibration\.parquet was written in version"):
         predictions(grid, calibration)
     assert not (tmp_path / "predicted.parquet").exists()
+
+
+def test_a_law_is_fitted_to_a_latency_limit_by_the_stored_model(grid: Path, pi: Path) -> None:
+    models = {"pi": pi.with_name("latency_model.parquet")}
+    start = suggest_law.Start("mobilenetv2", "s3", "quick", {}, 10)
+    limits = Limits(latency_ms=5, latency_bound="median")
+    found = suggest_law.run(start=start, limits=limits, models=models, share=0.5, samples=10)
+    laws = {"mobilenetv2": {"quick": {key: list(values) for key, values in found.law.items()}}}
+    works = work_matrix(work_of(build(f"mobilenetv2-quick-{i}", laws), "folded") for i in range(10))
+    predicted_ms = model_of(read(models["pi"], latency_model.SCHEMA).rows()).predict(works).median
+    assert found.steps > 0
+    assert found.share == np.mean(predicted_ms <= 5) >= 0.5
+    with pytest.raises(NarrowgaugeError, match=r"nowhere\.parquet is missing"):
+        suggest_law.run(start=start, limits=limits, models={"pi": pi.with_name("nowhere.parquet")}, share=1, samples=9)

@@ -38,8 +38,8 @@ def narrow(law: Law, keys: Mapping[str, Key], excess: Excess, share: float, samp
 
     A step takes one end of one range back: the one that brings the samples nearest to the limits (the mean of the
     logarithms of their excess) for what is lost of the range, on a logarithmic scale. Lower ends are tried only where
-    no upper end helps. Once the share is met, by the samples it goes by and by others that it does not, ends are moved
-    out again as long as it stays met.
+    no upper end helps; a range that is down to one value moves below where it began. Once the share is met, by the
+    samples it goes by and by others that it does not, ends are moved out again as long as it stays met.
 
     Args:
         law: where to begin.
@@ -49,7 +49,7 @@ def narrow(law: Law, keys: Mapping[str, Key], excess: Excess, share: float, samp
         samples: how many samples to go by; as many others are checked.
 
     Raises:
-        NarrowgaugeError: no narrowing of the law meets the share.
+        NarrowgaugeError: no law meets the share, not even the smallest.
     """
     ids, others = range(samples), range(samples, 2 * samples)
     law = {key: values if isinstance(keys[key], Interval) else tuple(sorted(values)) for key, values in law.items()}
@@ -90,8 +90,8 @@ def _narrower(law: Law, keys: Mapping[str, Key], excess: Excess, ids: range) -> 
         for trial, _ in _narrowed(law, keys, lower):
             return trial
     raise NarrowgaugeError(
-        f"no part of the law has the wanted share of its samples within the limits: with one value left for every "
-        f"key ({_shown(law)}), {_met(now):.0%} are; the nearest costs {min(now):.3g} times what the limits allow"
+        f"no law has the wanted share of its samples within the limits: with the smallest value for every key "
+        f"({_shown(law)}), {_met(now):.0%} are; the nearest costs {min(now):.3g} times what the limits allow"
     )
 
 
@@ -105,18 +105,24 @@ def _distance(excess: Sequence[float]) -> float:
 
 
 def _narrowed(law: Law, keys: Mapping[str, Key], lower: bool) -> Iterator[tuple[Law, float]]:
-    """Each law with the upper (or lower) end of one range moved in, and log(width before / after) of that range."""
+    """Each law with the upper (or lower) end of one range moved in, and log(width before / after) of that range.
+
+    A range of one value moves down instead; that counts as if half of it were lost.
+    """
     for key, values in law.items():
-        width, part = _width(keys[key], values)
-        if width == 1:
-            continue
+        kind, (width, part) = keys[key], _width(keys[key], values)
         trial: tuple[int, ...]
-        if isinstance(keys[key], Interval):
+        if width == 1:
+            if lower or not isinstance(kind, Interval) or values[0] == kind.minimum:
+                continue
+            moved = max(kind.minimum, values[0] - max(1, round(_PART * values[0])))
+            trial = (moved, moved + 1)
+        elif isinstance(kind, Interval):
             low, high = values
             trial = (low + part, high) if lower else (low, high - part)
         else:
             trial = values[1:] if lower else values[:-1]
-        yield {**law, key: trial}, log(width / (width - part))
+        yield {**law, key: trial}, log(width / (width - part)) if width > 1 else log(2)
 
 
 def _wider(law: Law, start: Law, keys: Mapping[str, Key]) -> Iterator[Law]:
@@ -127,7 +133,8 @@ def _wider(law: Law, start: Law, keys: Mapping[str, Key]) -> Iterator[Law]:
         ends: set[tuple[int, ...]]
         if isinstance(keys[key], Interval):
             (low, high), (lowest, highest) = values, start[key]
-            ends = {(low, min(high + part, highest)), (max(low - part, lowest), high)} - {values}
+            ends = {(low, max(high, min(high + part, highest))), (min(low, max(low - part, lowest)), high)}
+            ends.discard(tuple(values))
         else:
             beyond = [option for option in start[key] if option not in values]
             ends = {tuple(sorted([*values, option])) for option in beyond}
