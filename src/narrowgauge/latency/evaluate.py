@@ -17,7 +17,9 @@ COUNTS = (5, 10, 20, 50, 100)
 """Numbers of measured networks that are usually looked at."""
 
 _REPEATS = 10
-_FOLDS = 10
+# Cross-validation: parts of the networks; of a long list fewer, and no more networks are measured than this.
+_FOLDS, _FOLDS_OF_MANY, _MANY = 10, 3, 200
+_MOST_MEASURED = 200
 _SEED = 0
 
 Round = tuple[TimedNetworks, TimedNetworks]
@@ -30,8 +32,8 @@ class Result:
     Attributes:
         setting: 'list': networks chosen out of all, all others predicted. 'halves': chosen out of a random half, the
             other half predicted; mean of ten. 'random': drawn at random, all others predicted; mean of ten.
-            'hold-out': chosen out of all, given other networks predicted. 'folds': each tenth predicted from the other
-            nine, with no choice.
+            'hold-out': chosen out of all, given other networks predicted. 'folds': cross-validation, with no
+            choice: each tenth predicted from the other nine; each third from 200 others if there are many.
         method: 'model', or a baseline.
         count: how many networks were measured.
         scores: of the predictions.
@@ -88,8 +90,8 @@ def evaluate(
             rounds = rounds_for(count)
             if rounds:
                 results += _results(setting, count, rounds)
-    if len(networks) <= 2 * max(COUNTS):
-        results += _results("folds", len(networks) - -(-len(networks) // _FOLDS), _folds(networks))
+    folds = _folds(networks)
+    results += _results("folds", len(folds[0][0]), folds)
     pairs = _differences_of_twins(networks)
     return Report(
         source=source,
@@ -142,8 +144,13 @@ def _half(networks: TimedNetworks, seed: int, most: int) -> tuple[TimedNetworks,
 
 
 def _folds(networks: TimedNetworks) -> list[Round]:
-    parts = np.array_split(_permuted(networks, _SEED), min(_FOLDS, len(networks)))
-    return [_split(networks, np.setdiff1d(np.arange(len(networks)), part)) for part in parts]
+    order = _permuted(networks, _SEED)
+    parts = np.array_split(order, min(_FOLDS if len(order) <= _MANY else _FOLDS_OF_MANY, len(order)))
+    rounds = []
+    for part in parts:
+        others = order[~np.isin(order, part)][:_MOST_MEASURED]
+        rounds.append((networks.take(others), networks.take(part)))
+    return rounds
 
 
 def _results(setting: str, count: int, rounds: Sequence[Round]) -> list[Result]:

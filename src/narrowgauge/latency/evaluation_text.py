@@ -11,7 +11,7 @@ _SETTINGS = {
     "halves": "Networks chosen out of a random half, the other half predicted; mean of ten",
     "random": "Networks drawn at random, all others predicted; mean of ten",
     "hold-out": "Networks chosen out of all, the hold-out predicted",
-    "folds": "Each tenth of the networks predicted from the other nine",
+    "folds": "Cross-validation: each part of the networks predicted from the others",
 }
 
 
