@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 
 from narrowgauge.errors import NarrowgaugeError
 from narrowgauge.latency.baselines import BASELINES
@@ -66,6 +67,8 @@ class Report:
     results: tuple[Result, ...]
 
 
+# The matrices are small: threads of a linear algebra library would wait for each other longer than they work.
+@threadpool_limits.wrap(limits=1)
 def evaluate(
     networks: TimedNetworks, source: str, counts: Sequence[int] = COUNTS, hold_out: TimedNetworks | None = None
 ) -> Report:
