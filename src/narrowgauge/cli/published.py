@@ -11,13 +11,14 @@ _DEFAULT = Path("results/published")
 
 def _import(options: argparse.Namespace) -> None:
     from narrowgauge.config.limits import Limits
+    from narrowgauge.config.sweep import BestRule
     from narrowgauge.stages import figures, import_published
 
     layout = Layout(options.output)
     counts = import_published.run(
         folder=options.folder, layout=layout, code_version=code_version("narrowgauge.stages.import_published")
     )
-    figures.run(layout=layout, limits=Limits())
+    figures.run(layout=layout, limits=Limits(), rule=BestRule())
     print(f"{layout.root}: " + ", ".join(f"{count} {name}" for name, count in counts.items()))
 
 

@@ -5,6 +5,7 @@ import html
 import pandas as pd
 
 from narrowgauge.config.sweep import BestRule
+from narrowgauge.published.paper import RUNTIME
 from narrowgauge.quantization.tables import bits_needed, choices_on_both
 from narrowgauge.report.pareto import front
 
@@ -39,6 +40,13 @@ def readable(summary: pd.DataFrame) -> pd.DataFrame:
         for column, (heading, factor, number) in _READABLE.items()
     }
     return pd.DataFrame(columns)
+
+
+def latency_note(summary: pd.DataFrame) -> str:
+    """For captions: what the latencies of these rows are."""
+    if (summary["runtime"] == RUNTIME).any():
+        return "Latency at batch size 1: published means of n timed runs, given in place of medians."
+    return "Latency at batch size 1: median and 90th percentile of n timed runs."
 
 
 def front_of(summary: pd.DataFrame) -> pd.DataFrame:

@@ -13,7 +13,7 @@ from narrowgauge.config.sweep import BestRule
 from narrowgauge.layout import Layout
 from narrowgauge.quantization.choice import limit_of
 from narrowgauge.report import figures, format_figures
-from narrowgauge.report.tables import bits_table, choice_table, front_of, readable, to_html, to_markdown
+from narrowgauge.report.tables import bits_table, choice_table, front_of, latency_note, readable, to_html, to_markdown
 
 # Single models in a figure: as many as a reader looks at one by one.
 _MODELS_SHOWN = 12
@@ -36,7 +36,7 @@ def run(*, layout: Layout, limits: Limits, rule: BestRule) -> None:
         "bits": bits_table(sweeps),
         "choice": choice_table(sweeps, rule),
     }
-    _write_tables(layout, tables, answer.attributes, rule)
+    _write_tables(layout, tables, answer.attributes, rule, latency_note(rows))
     write_bytes(layout.table("summary.csv"), rows.to_csv(index=False).encode())
     for name in ("bits", "choice"):
         write_bytes(layout.table(f"{name}.csv"), tables[name].to_csv(index=False).encode())
@@ -60,13 +60,12 @@ def run(*, layout: Layout, limits: Limits, rule: BestRule) -> None:
 
 
 def _write_tables(
-    layout: Layout, tables: Mapping[str, pd.DataFrame], attributes: Mapping[str, Any], rule: BestRule
+    layout: Layout, tables: Mapping[str, pd.DataFrame], attributes: Mapping[str, Any], rule: BestRule, latency: str
 ) -> None:
     title = f"Experiment {attributes['experiment']}"
     data = f"Images: {attributes['data']}"
     captions = {
-        "summary": f"{data}; test accuracy over {attributes['test_images']} images. "
-        "Latency at batch size 1: median and 90th percentile of n timed runs.",
+        "summary": f"{data}; test accuracy over {attributes['test_images']} images. {latency}",
         "bits": f"{data}. The fewest bits, and the format, with which a model loses at most so many percentage "
         "points of validation accuracy against e8m23, among the formats that were swept.",
         "choice": f"{data}. How often the format that validation images choose ({limit_of(rule)}) is also the one that "
