@@ -193,6 +193,24 @@ def read_header(path: Path) -> dict[str, Any]:
     return header
 
 
+def is_made_by(path: Path, provenance: Provenance, ignoring: Sequence[str] = ()) -> bool:
+    """Whether an artefact is there and comes from exactly this provenance.
+
+    Args:
+        path: the file.
+        provenance: the wanted one.
+        ignoring: names of parameters that may differ.
+    """
+    try:
+        stored = read_header(path)["provenance"]
+    except NarrowgaugeError:
+        return False
+    wanted = json.loads(canonical_json(asdict(provenance)))
+    for side in (stored, wanted):
+        side["parameters"] = {name: value for name, value in side["parameters"].items() if name not in ignoring}
+    return bool(stored == wanted)
+
+
 def _checksum(header: Mapping[str, Any]) -> str:
     return hashlib.sha256(canonical_json(header)).hexdigest()[:16]
 

@@ -6,7 +6,7 @@ import os
 import sys
 from collections.abc import Sequence
 
-from narrowgauge.cli import inspection, packing, stages
+from narrowgauge.cli import inspection, packing, packs, stages
 from narrowgauge.errors import NarrowgaugeError
 
 
@@ -45,4 +45,5 @@ def _parser() -> argparse.ArgumentParser:
     stages.add_commands(commands)
     inspection.add_commands(commands)
     packing.add_commands(commands)
+    packs.add_commands(commands)
     return parser
