@@ -48,6 +48,11 @@ rule all:
 
 
 onsuccess:
+    # All jobs have ended: what is left over is of killed ones, unless `partial` ran beside another run.
+    if not LOCKED_BY_OTHERS:
+        for path in leftovers(EXPERIMENT.root):
+            path.unlink(missing_ok=True)
+        tidy(LAYOUT)
     print(
         f"Done: {LAYOUT.table('summary.md')} (`narrowgauge results` shows the best of it)"
     )

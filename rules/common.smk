@@ -8,7 +8,7 @@ from pathlib import Path
 from snakemake.exceptions import WorkflowError
 from snakemake.logging import logger
 
-from narrowgauge.artefacts.check import damaged, set_aside
+from narrowgauge.artefacts.check import damaged, leftovers, set_aside
 from narrowgauge.artefacts.code_version import code_version
 from narrowgauge.artefacts.files import read
 from narrowgauge.artefacts.schemas import selected as selected_schema

@@ -38,7 +38,7 @@ PACK_SIZE = {
 if workflow.is_main_process:
     # How many retries there are is known later, see `plan_packs`.
     os.environ["NARROWGAUGE_RETRIES"] = "0"
-_locked = any(Path(".snakemake/locks").glob("*"))
+LOCKED_BY_OTHERS = any(Path(".snakemake/locks").glob("*"))
 
 
 envvars:
@@ -57,7 +57,7 @@ def plan_packs(archs):
     settings = workflow.execution_settings
     os.environ["NARROWGAUGE_RETRIES"] = str(settings.retries)
     # Another run's plan stays as it is; this run will be stopped before its first job.
-    only_looking = workflow.dryrun or (settings.lock and _locked)
+    only_looking = workflow.dryrun or (settings.lock and LOCKED_BY_OTHERS)
     for stage in filter(has_packs, PACKED_STAGES):
         facts = Facts(
             made=lambda item: all(map(os.path.exists, files_of(LAYOUT, stage, item))),
