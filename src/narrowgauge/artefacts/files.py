@@ -22,6 +22,7 @@ from narrowgauge.errors import NarrowgaugeError
 HEADER = b"narrowgauge"
 # Few rows a group, so that one model's row can be read out of a large file; page checksums guard such partial reads.
 _ROWS_PER_GROUP = 1024
+_LARGE_BYTES = 1 << 20
 
 if TYPE_CHECKING:  # a third of a second of the start of every job, and few jobs need it
     import pandas
@@ -117,8 +118,12 @@ def read(
     """
     header = _header_of(path, schema)
     try:
+        # Handing columns to threads costs more than it saves in a small file, and there are thousands of those.
+        large = path.stat().st_size > _LARGE_BYTES
         table = pq.read_table(
             path,
+            use_threads=large,
+            pre_buffer=large,
             columns=None if columns is None else list(columns),
             filters=where,
             page_checksum_verification=True,
@@ -191,6 +196,24 @@ def read_header(path: Path) -> dict[str, Any]:
     if not whole:
         raise _broken(path, "its metadata are not what was written (their checksum differs)")
     return header
+
+
+def is_made_by(path: Path, provenance: Provenance, ignoring: Sequence[str] = ()) -> bool:
+    """Whether an artefact is there and comes from exactly this provenance.
+
+    Args:
+        path: the file.
+        provenance: the wanted one.
+        ignoring: names of parameters that may differ.
+    """
+    try:
+        stored = read_header(path)["provenance"]
+    except NarrowgaugeError:
+        return False
+    wanted = json.loads(canonical_json(asdict(provenance)))
+    for side in (stored, wanted):
+        side["parameters"] = {name: value for name, value in side["parameters"].items() if name not in ignoring}
+    return bool(stored == wanted)
 
 
 def _checksum(header: Mapping[str, Any]) -> str:

@@ -35,3 +35,6 @@ class BenchmarkSettings(Section):
 
     seed: int = Field(0, ge=0, lt=2**32)
     """Seed of the draw of those images."""
+
+    models_per_job: int = Field(1, ge=1)
+    """Exported networks that one job measures, in one session on the device; 1: a session for each."""

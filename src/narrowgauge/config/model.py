@@ -12,6 +12,7 @@ from narrowgauge.config.benchmark import BenchmarkSettings
 from narrowgauge.config.calibration import FEWEST_NETWORKS, CalibrationSettings
 from narrowgauge.config.data import DataSettings
 from narrowgauge.config.devices import Device, DeviceSettings
+from narrowgauge.config.export import ExportSettings
 from narrowgauge.config.format_name import FormatOrBest
 from narrowgauge.config.grid import ArchitectureEntry, ArchitectureName, names_of
 from narrowgauge.config.limits import Limits
@@ -76,6 +77,9 @@ class Experiment(Section):
 
     sweep: SweepSettings = SweepSettings()
     """Trained networks in reduced number formats."""
+
+    export: ExportSettings = ExportSettings()
+    """Trained networks as the files that devices load."""
 
     benchmark: BenchmarkSettings = BenchmarkSettings()
     """How an exported network is timed on a device."""

@@ -73,7 +73,7 @@ def run(
         parameters={
             "device": device.model_dump(mode="json"),
             "calibration": settings.model_dump(mode="json"),
-            "benchmark": benchmark.model_dump(mode="json"),
+            "benchmark": benchmark.deciding(),
         },
         seed=seed,
         code_version=code_version,
