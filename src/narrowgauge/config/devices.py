@@ -87,6 +87,11 @@ class DeviceSettings(Section):
         """Whether this is the machine that the workflow runs on."""
         return self.name == LOCAL
 
+    @property
+    def measuring(self) -> dict[str, Any]:
+        """What a measurement depends on: a device that moves to another address is still the same."""
+        return self.model_dump(mode="json", exclude={"host", "ssh_config", "folder", "lock", "python"})
+
 
 def _from_name(entry: Any) -> Any:
     # Only for a name that stands alone: in a mapping, a forgotten host is a mistake.

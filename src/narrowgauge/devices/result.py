@@ -4,10 +4,15 @@ from collections import Counter
 from typing import Annotated, Any, Literal
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, Strict, TypeAdapter, ValidationError, model_validator
 
 Nanoseconds = Annotated[int, Field(ge=0)]
 Bytes = Annotated[int, Field(ge=0)]
+
+# JSON has lists in the place of tuples.
+Verdict = Annotated[
+    tuple[Literal["others", "steal", "preempted"] | None, Annotated[int, Field(ge=1)]], Strict(strict=False)
+]
 
 _FEWEST_GOOD = 10
 
@@ -56,6 +61,8 @@ class Discarded(_Strict):
 class Success(_Strict):
     """A network that was measured; times in nanoseconds.
 
+    ``disturbed``: what disturbed the samples, or None, with how many of them one behind the other.
+
     ``invalid``: the reference network did not hold still around any attempt; these are the samples of the last one.
     """
 
@@ -69,7 +76,7 @@ class Success(_Strict):
     warmup_ns: list[Nanoseconds]
     settled: bool
     samples_ns: Annotated[list[Nanoseconds], Field(min_length=1)]
-    disturbed: list[Literal["others", "steal", "preempted"] | None]
+    disturbed: list[Verdict]
     predictions: list[int]
     peak_memory_bytes: Bytes
     state_before: DeviceState
@@ -79,20 +86,26 @@ class Success(_Strict):
 
     @model_validator(mode="after")
     def _of_one_length(self) -> "Success":
-        if len(self.disturbed) != len(self.samples_ns):
-            raise ValueError(f"{len(self.disturbed)} verdicts on {len(self.samples_ns)} samples")
+        verdicts = sum(count for _, count in self.disturbed)
+        if verdicts != len(self.samples_ns):
+            raise ValueError(f"{verdicts} verdicts on {len(self.samples_ns)} samples")
         return self
+
+    @property
+    def verdicts(self) -> list[str | None]:
+        """What disturbed each sample; None for a good one."""
+        return [why for why, count in self.disturbed for _ in range(count)]
 
     @property
     def good_ns(self) -> list[int]:
         """Samples that nothing disturbed; all of them if too few are left to tell anything."""
-        good = [time for time, why in zip(self.samples_ns, self.disturbed, strict=True) if why is None]
+        good = [time for time, why in zip(self.samples_ns, self.verdicts, strict=True) if why is None]
         return good if len(good) >= min(_FEWEST_GOOD, len(self.samples_ns)) else self.samples_ns
 
     @property
     def disturbances(self) -> dict[str, int]:
         """How many samples each kind of disturbance struck."""
-        return dict(sorted(Counter(why for why in self.disturbed if why is not None).items()))
+        return dict(sorted(Counter(why for why in self.verdicts if why is not None).items()))
 
     def percentile_ms(self, percent: float) -> float:
         """A percentile of the good samples, in milliseconds."""

@@ -4,7 +4,7 @@ import hashlib
 import io
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -28,7 +28,7 @@ from narrowgauge.errors import NarrowgaugeError
 _SILENCE_BEYOND_TIMEOUT_SECONDS = 60
 _FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 1.0, 15.0
 # A device that was lost so often while it ran one network was lost because of it.
-_LOSSES_OF_A_CULPRIT = 2
+_LOSSES_OF_A_CULPRIT = 3
 
 
 @dataclass(frozen=True)
@@ -100,7 +100,7 @@ def measure(
 
 def identity_of(run: NetworkRun, sha256: str) -> dict[str, Any]:
     """What the saved result of a run is filed under, within its session."""
-    return {"model": sha256, "threads": run.threads, "runtime": run.runtime}
+    return {"run": run.name, "model": sha256, "threads": run.threads, "runtime": run.runtime}
 
 
 class _Sessions:
@@ -201,6 +201,8 @@ class _Sessions:
                     self._facts = _facts(self._transport.name, event.get("facts"))
                 elif event["event"] == "started":
                     self._running = event["id"]
+                elif event["event"] == "finished":
+                    self._running = None
                 elif event["event"] == "undone":
                     self._undone[event["id"]] = event["message"]
                 elif event["event"] == "result" and event["id"] in asked:
@@ -258,9 +260,3 @@ def _npy(images: NDArray[np.float32]) -> bytes:
     stream = io.BytesIO()
     np.save(stream, images, allow_pickle=False)
     return stream.getvalue()
-
-
-def measured_in_order(runs: Sequence[NetworkRun], measurements: Iterable[Measurement]) -> list[Measurement]:
-    """All measurements, in the order of the runs that they were asked for by."""
-    by_name = {measurement.run.name: measurement for measurement in measurements}
-    return [by_name[run.name] for run in runs]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import gc
+import itertools
 import os
 import resource
 import time
@@ -76,7 +77,7 @@ def measure(job: dict[str, Any], network: dict[str, Any], files: list[Path], ima
         "warmup_ns": warmup,
         "settled": has_settled(warmup, job["warmup"]["tolerance"]),
         "samples_ns": samples.times_ns,
-        "disturbed": samples.disturbed,
+        "disturbed": [[why, len(list(equal))] for why, equal in itertools.groupby(samples.disturbed)],
         "predictions": [chosen_class(answer) for answer in logits],
         "peak_memory_bytes": machine.memory("VmHWM"),
         "state_before": before,

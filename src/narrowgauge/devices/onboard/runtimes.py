@@ -77,7 +77,8 @@ class Ncnn:
     def run(self, image: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
         """Logits ``[1, classes]`` of an image ``[1, channels, height, width]``."""
         with self._net.create_extractor() as extractor:
-            if extractor.input("image", self._library.Mat(image[0])):
+            # A copy: ncnn writes into its input where it can, and does not keep the array alive.
+            if extractor.input("image", self._library.Mat(image[0]).clone()):
                 raise ValueError("ncnn does not take the image")
             error, logits = extractor.extract("logits")
             if error:

@@ -85,6 +85,7 @@ class Session:
                 say("undone", id=network["id"], message=told(error, self._job["folder"]))
                 continue
             result = self._apart(functools.partial(measure, self._job, network, files, self._images))
+            say("finished", id=network["id"])
             if result["status"] == "ok":
                 block.append((network, result))
             else:
