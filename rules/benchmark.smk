@@ -18,6 +18,6 @@ rule benchmark:
     params:
         code=code("benchmark"),
         settings=settings(EXPERIMENT.benchmark),
-        device=lambda wildcards: settings(DEVICES[wildcards.device]),
+        device=lambda wildcards: DEVICES[wildcards.device].measuring,
     shell:
         "narrowgauge benchmark {wildcards.arch:q} {wildcards.format:q} {wildcards.device:q} > {log:q} 2>&1"

@@ -16,7 +16,7 @@ rule calibrate:
     params:
         code=code("calibrate"),
         settings=settings(EXPERIMENT.calibration, EXPERIMENT.benchmark),
-        device=lambda wildcards: settings(DEVICES[wildcards.device]),
+        device=lambda wildcards: DEVICES[wildcards.device].measuring,
     shell:
         "narrowgauge calibrate {wildcards.device:q} > {log:q} 2>&1"
 

@@ -262,7 +262,7 @@ def test_the_resolved_config_reads_back_as_the_same_experiment(tmp_path):
 
 def test_an_unknown_device_is_asked_for():
     with pytest.raises(NarrowgaugeError, match="'pi3' is no device of this config: local"):
-        load(RIGHT).device("pi3")
+        load(RIGHT).device_named("pi3")
 
 
 def test_loading_imports_no_heavy_library():

@@ -1,5 +1,6 @@
 """A private SSH server on loopback, with keys of its own, and a client configuration that knows it."""
 
+import contextlib
 import os
 import shlex
 import shutil
@@ -134,7 +135,5 @@ def _name_of(process: int) -> str:
 
 
 def _kill(process: int, number: int) -> None:
-    try:
+    with contextlib.suppress(ProcessLookupError):
         os.kill(process, number)
-    except ProcessLookupError:
-        pass

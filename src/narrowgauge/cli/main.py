@@ -6,7 +6,7 @@ import os
 import sys
 from collections.abc import Sequence
 
-from narrowgauge.cli import inspection, packing, stages
+from narrowgauge.cli import device, inspection, packing, stages
 from narrowgauge.errors import NarrowgaugeError
 
 
@@ -45,4 +45,5 @@ def _parser() -> argparse.ArgumentParser:
     stages.add_commands(commands)
     inspection.add_commands(commands)
     packing.add_commands(commands)
+    device.add_commands(commands)
     return parser

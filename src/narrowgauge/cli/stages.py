@@ -57,7 +57,7 @@ def _calibrate(options: argparse.Namespace, experiment: Experiment, layout: Layo
 
     calibrate.run(
         candidates=layout.candidates,
-        device=experiment.device(options.device),
+        device=experiment.device_named(options.device),
         settings=experiment.calibration,
         benchmark=experiment.benchmark,
         output=layout.calibration(options.device),
@@ -150,7 +150,7 @@ def _benchmark(options: argparse.Namespace, experiment: Experiment, layout: Layo
         export=layout.export(arch, fmt),
         model=layout.onnx(arch, fmt),
         test=layout.images("test"),
-        device=experiment.device(device),
+        device=experiment.device_named(device),
         settings=experiment.benchmark,
         output=layout.measurements(arch, fmt, device),
         work=layout.scratch("benchmark", device),

@@ -42,8 +42,7 @@ RemotePath = Annotated[
 
 
 class DeviceSettings(Section):
-    """A machine that runs exported networks. A name alone stands for `{name: NAME, host: NAME}`, and `local` for the
-    machine that the workflow runs on."""
+    """A machine that runs exported networks; a name alone, `pi3`, stands for `{name: pi3, host: pi3}`."""
 
     name: DeviceName = LOCAL
     """Its name in results and on the command line; `local` is the machine that the workflow runs on."""

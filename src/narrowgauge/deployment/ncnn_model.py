@@ -78,9 +78,7 @@ class _Writer:
 
     def _line(self, kind: str, name: str, inputs: list[str], outputs: list[str], settings: list[str]) -> None:
         self._blobs += len(outputs)
-        self._lines.append(
-            " ".join([kind, name, str(len(inputs)), str(len(outputs)), *inputs, *outputs, *settings])
-        )
+        self._lines.append(" ".join([kind, name, str(len(inputs)), str(len(outputs)), *inputs, *outputs, *settings]))
 
     def _input(self, name: str) -> str:
         """The next copy of a tensor that nobody has read yet."""

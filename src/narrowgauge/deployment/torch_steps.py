@@ -5,8 +5,10 @@ The device has no narrowgauge, and a pickled module would be code: this is data.
 
 import io
 import json
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from narrowgauge.deployment.steps import steps_of
 
@@ -22,7 +24,8 @@ def torch_steps(model: bytes) -> tuple[bytes, bytes]:
     """
     steps = steps_of(model)
     last_use = {name: index for index, step in enumerate(steps) for name in step.inputs}
-    listed, tensors = [], {}
+    listed: list[dict[str, Any]] = []
+    tensors: dict[str, NDArray[Any]] = {}
     for index, step in enumerate(steps):
         names = {role: f"{step.output}.{role}" for role in step.parameters}
         tensors |= {name: step.parameters[role] for role, name in names.items()}
@@ -37,5 +40,5 @@ def torch_steps(model: bytes) -> tuple[bytes, bytes]:
             }
         )
     stream = io.BytesIO()
-    np.savez(stream, **tensors)
+    np.savez(stream, **tensors)  # type: ignore[arg-type]
     return json.dumps(listed).encode(), stream.getvalue()

@@ -1,8 +1,14 @@
 """The program that the host sends to a device: the modules of ``narrowgauge.devices.onboard``, and a request."""
 
 import json
-from importlib.resources import files
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from narrowgauge.devices import onboard
+
+if TYPE_CHECKING:
+    # Not to be imported here; but what the device runs belongs to the code behind a measurement.
+    from narrowgauge.devices.onboard import loader, measurement  # noqa: F401
 
 _ONBOARD = "narrowgauge.devices.onboard"
 
@@ -17,7 +23,8 @@ def program(entry: str, request: dict[str, Any]) -> bytes:
         entry: module of ``onboard`` whose ``run(request)`` is called.
         request: anything that JSON can hold.
     """
-    sources = {path.name[:-3]: path.read_text(encoding="utf-8") for path in files(_ONBOARD).iterdir() if path.suffix == ".py"}  # type: ignore[attr-defined]
+    folder = Path(onboard.__file__).parent
+    sources = {path.stem: path.read_text(encoding="utf-8") for path in folder.glob("*.py")}
     loader = f"{sources.pop('loader')}\n\nstart()\n".encode()
     modules = {"narrowgauge": "", "narrowgauge.devices": "", _ONBOARD: sources.pop("__init__")}
     modules |= {f"{_ONBOARD}.{name}": source for name, source in sources.items()}

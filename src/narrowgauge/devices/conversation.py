@@ -11,10 +11,10 @@ from collections import deque
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, suppress
 from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 from narrowgauge.devices.bundle import program
-from narrowgauge.devices.transport import DeviceError, Interrupted, Transport
+from narrowgauge.devices.transport import DeviceError, DeviceLostError, Transport
 
 PATIENCE_SECONDS = 60.0
 """The program on the device ends when it has heard nothing from the host for so long."""
@@ -51,7 +51,7 @@ class Conversation(AbstractContextManager["Conversation"]):
         self._silence_seconds = silence_seconds
         self._last_lines: deque[str] = deque(maxlen=_LINES_OF_AN_ERROR)
         self._message: str | None = None
-        self._errors = tempfile.TemporaryFile()
+        self._errors = tempfile.TemporaryFile()  # noqa: SIM115 (closed at the end of the conversation)
         command = transport.command()
         try:
             # A session of its own: ssh has no terminal there, and so cannot ask anybody anything.
@@ -80,7 +80,7 @@ class Conversation(AbstractContextManager["Conversation"]):
 
         Raises:
             DeviceError: the program said that it cannot go on, or failed.
-            Interrupted: it, or the device, is gone.
+            DeviceLostError: it, or the device, is gone.
         """
         for line in self._lines():
             event = _event(line)
@@ -112,7 +112,9 @@ class Conversation(AbstractContextManager["Conversation"]):
         if explained := self._transport.explained(exit_code, errors):
             raise explained
         said = " | ".join([*self._last_lines, *errors.splitlines()[-_LINES_OF_AN_ERROR:]])
-        raise Interrupted(f"device {name}: the program there ended with exit code {exit_code}{said and f': {said}'}")
+        raise DeviceLostError(
+            f"device {name}: the program there ended with exit code {exit_code}{said and f': {said}'}"
+        )
 
     def _lines(self) -> Iterator[str]:
         assert self._process.stdout is not None
@@ -124,7 +126,7 @@ class Conversation(AbstractContextManager["Conversation"]):
             *lines, begun = (begun + piece).split(b"\n")
             for line in lines:
                 yield line.decode(errors="replace")
-        raise Interrupted(
+        raise DeviceLostError(
             f"device {self._transport.name}: the program there said nothing for {self._silence_seconds:g} s"
         )
 

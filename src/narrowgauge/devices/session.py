@@ -4,7 +4,7 @@ import hashlib
 import io
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ from narrowgauge.devices.job import Job, RemoteNetwork, SentFile
 from narrowgauge.devices.reference import empty_model, reference_model
 from narrowgauge.devices.result import DeviceFacts, Result, failure, parse_result
 from narrowgauge.devices.saved import Saved, SavedResults
-from narrowgauge.devices.transport import DeviceError, Interrupted, Transport
+from narrowgauge.devices.transport import DeviceError, DeviceLostError, Transport
 from narrowgauge.errors import NarrowgaugeError
 
 # The program on the device reports at least when a network begins and ends, and every 30 s while it waits for the lock.
@@ -73,6 +73,7 @@ def measure(
     settings: BenchmarkSettings,
     saved: SavedResults,
     seed: int = 0,
+    report: Callable[[str], None] | None = print,
 ) -> Iterator[Measurement]:
     """Measure networks on a device, one after the other, in random order, in one session for each runtime.
 
@@ -86,6 +87,7 @@ def measure(
         settings: how it is measured.
         saved: results of a session that was cut off; those of this one are added.
         seed: of the order.
+        report: called with a line for everything that happens, for a log.
 
     Yields:
         A measurement per run as it comes; a network that failed there has a ``Failure`` as its result.
@@ -94,7 +96,7 @@ def measure(
         DeviceError: the device cannot be used, or not any more; what was measured is saved.
     """
     for runtime in dict.fromkeys(run.runtime for run in runs):
-        session = _Sessions(transport, runtime, images, device, settings, saved, seed)
+        session = _Sessions(transport, runtime, images, device, settings, saved, seed, report or _silently)
         yield from session.measured([run for run in runs if run.runtime == runtime])
 
 
@@ -115,7 +117,9 @@ class _Sessions:
         settings: BenchmarkSettings,
         saved: SavedResults,
         seed: int,
+        report: Callable[[str], None],
     ) -> None:
+        self._tell = report
         self._transport = transport
         self._runtime = runtime
         self._images = images
@@ -164,11 +168,11 @@ class _Sessions:
                     patience.renew()
                     yield name, result
                 return
-            except Interrupted as error:
+            except DeviceLostError as error:
                 culprit = self._running
                 if culprit is None and self._facts is None:
                     raise  # it was never there
-                print(f"{error}", flush=True)
+                self._tell(str(error))
                 if culprit is not None:
                     losses[culprit] += 1
                     # Last, so that the others are through before it can do more harm.
@@ -218,7 +222,11 @@ class _Sessions:
         facts = (event.get("id"), status, event.get("message"), event.get("median_ms"))
         text = " ".join(str(fact) for fact in facts if fact is not None)
         if event["event"] != "send":
-            print(f"{self._transport.name}: {event['event']} {text}".rstrip(), flush=True)
+            self._tell(f"{self._transport.name}: {event['event']} {text}".rstrip())
+
+
+def _silently(line: str) -> None:
+    pass
 
 
 class _Patience:
@@ -233,13 +241,13 @@ class _Patience:
         self._pause = _FIRST_PAUSE_SECONDS
         self._until = time.monotonic() + self._seconds
 
-    def wait(self, error: Interrupted) -> None:
+    def wait(self, error: DeviceLostError) -> None:
         """Wait before the next try; raises the error when it is time to give up."""
         left = self._until - time.monotonic()
         if left <= 0:
             raise error
-        time.sleep(min(self._pause, left))
-        self._pause = min(2 * self._pause, _LONGEST_PAUSE_SECONDS)
+        time.sleep(min(self._pause, left, _LONGEST_PAUSE_SECONDS))
+        self._pause *= 2
 
 
 def _facts(name: str, sent: Any) -> DeviceFacts:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from narrowgauge.config.devices import DeviceSettings
 from narrowgauge.devices.bundle import BOOTSTRAP
-from narrowgauge.devices.transport import DeviceError, Interrupted
+from narrowgauge.devices.transport import DeviceError, DeviceLostError
 
 # The user's configuration holds for everything else. Host keys are checked whatever it says: measurements of another
 # machine would pass for those of the device.
@@ -39,7 +39,7 @@ _START = (
     "IFS= read -r prepared && IFS= read -r python && "
     'if [ -x "$prepared" ]; then python=$prepared; fi && '
     # Not by exec: a Python that is killed is to be told from a connection that breaks, and the exit code tells.
-    f"{{ \"$python\" -c \"{BOOTSTRAP}\" 2>&1; exit $?; }}'"
+    f'{{ "$python" -c "{BOOTSTRAP}" 2>&1; exit $?; }}\''
 )
 
 _CONNECTION_FAILED = 255
@@ -85,7 +85,7 @@ class SshTransport:
         if exit_code != _CONNECTION_FAILED:
             return None
         if re.search("IDENTIFICATION HAS CHANGED|host key for .* has changed", errors):
-            place = re.search(r"^Offending .* key in (\S+)$", errors, re.MULTILINE)
+            place = re.search(r"^Offending .* key in (\S+)\s*$", errors, re.MULTILINE)
             return self._error(
                 "its host key has changed, and nothing was sent. If it was set up anew, delete its old key"
                 f"{f' (in {place[1]})' if place else ''} with `ssh-keygen -R`, then run `{self.by_hand()}` once and "
@@ -109,7 +109,7 @@ class SshTransport:
             )
         if re.search("Bad configuration option|Can't open user config file|terminating, .* bad config", errors):
             return self._error(_last_line(errors))
-        return Interrupted(f"device {self.name}: {_last_line(errors) or 'the connection broke'} ({self.by_hand()})")
+        return DeviceLostError(f"device {self.name}: {_last_line(errors) or 'the connection broke'} ({self.by_hand()})")
 
     def _error(self, reason: str) -> DeviceError:
         return DeviceError(f"device {self.name}: {reason}")

@@ -14,7 +14,7 @@ class DeviceError(NarrowgaugeError):
     """A device could not be reached, or did not do what it was asked."""
 
 
-class Interrupted(DeviceError):
+class DeviceLostError(DeviceError):
     """A device was there and is gone: trying again may help."""
 
 

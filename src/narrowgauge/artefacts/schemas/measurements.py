@@ -23,7 +23,11 @@ SCHEMA = Schema(
         Column("device", pa.string(), "where it was timed"),
         Column("runtime", pa.string(), "inference engine on the device"),
         Column("threads", pa.int32(), "CPU threads of an inference"),
-        Column("status", pa.string(), "ok, failed (on the device), invalid (see `discarded`), emulated, or that of an export"),
+        Column(
+            "status",
+            pa.string(),
+            "ok, failed (on the device), invalid (see `discarded`), emulated, or that of an export",
+        ),
         Column("message", pa.string(), "why the status is not ok", nullable=True, volatile=True),
         Column("model_sha256", pa.string(), "of the file that was timed", nullable=True),
         Column("runtime_version", pa.string(), "of the inference engine", nullable=True),

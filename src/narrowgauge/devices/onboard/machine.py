@@ -113,7 +113,8 @@ def _emulator() -> str | None:
     receiving, sending = os.pipe()
     if os.fork() == 0:
         try:
-            os.write(sending, os.path.basename(os.readlink(f"/proc/{os.getppid()}/exe")).encode())
+            # Path.readlink came with Python 3.9.
+            os.write(sending, Path(os.readlink(f"/proc/{os.getppid()}/exe")).name.encode())  # noqa: PTH115
         finally:
             os._exit(0)
     os.close(sending)

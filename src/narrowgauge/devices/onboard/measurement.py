@@ -9,7 +9,7 @@ from typing import Any
 
 from narrowgauge.devices.onboard.host import Host, say
 from narrowgauge.devices.onboard.store import Files, wait_for_lock
-from narrowgauge.devices.onboard.unusable import CORES_MISSING, NO_SPACE, RUNTIME_UNUSABLE, Unusable, told
+from narrowgauge.devices.onboard.unusable import CORES_MISSING, NO_SPACE, RUNTIME_UNUSABLE, UnusableError, told
 
 
 def run(job: dict[str, Any]) -> int:
@@ -23,7 +23,7 @@ def run(job: dict[str, Any]) -> int:
 
         with wait_for_lock(Path(job["lock"]), host), Files(Path(job["folder"]), host) as files:
             Session(job, host, files).run()
-    except Unusable as error:
+    except UnusableError as error:
         say("error", message=str(error))
         return error.exit_code
     except OSError as error:
@@ -35,11 +35,11 @@ def run(job: dict[str, Any]) -> int:
 def _check_packages(*names: str) -> None:
     for name in names:
         if importlib.util.find_spec(name) is None:
-            raise Unusable(RUNTIME_UNUSABLE, f"{name} is not installed on the device")
+            raise UnusableError(RUNTIME_UNUSABLE, f"{name} is not installed on the device")
 
 
 def _check_cores(cpus: list[int] | None) -> None:
     allowed = os.sched_getaffinity(0)
     missing = set(cpus or ()) - allowed
     if missing:
-        raise Unusable(CORES_MISSING, f"there is no core {min(missing)}, or not for us: {sorted(allowed)} are")
+        raise UnusableError(CORES_MISSING, f"there is no core {min(missing)}, or not for us: {sorted(allowed)} are")

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import importlib
 import json
-import os
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+
 
 def preload(name: str) -> None:
     """Import a runtime, so that processes forked from this one need not.
@@ -25,7 +25,7 @@ def preload(name: str) -> None:
 
 def is_single_threaded() -> bool:
     """Whether this process has one thread, so that nothing is lost in a fork."""
-    return len(os.listdir("/proc/self/task")) == 1
+    return len(list(Path("/proc/self/task").iterdir())) == 1
 
 
 def runtime(name: str) -> Any:

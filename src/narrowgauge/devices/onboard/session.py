@@ -15,7 +15,7 @@ from narrowgauge.devices.onboard.children import apart
 from narrowgauge.devices.onboard.host import Host, say
 from narrowgauge.devices.onboard.measuring import load_images, measure, memory_without_network, time_reference
 from narrowgauge.devices.onboard.store import Files
-from narrowgauge.devices.onboard.unusable import RUNTIME_UNUSABLE, Unusable, told
+from narrowgauge.devices.onboard.unusable import RUNTIME_UNUSABLE, UnusableError, told
 
 
 class Session:
@@ -54,7 +54,7 @@ class Session:
             runtimes.preload(name)
         memory = self._apart(functools.partial(memory_without_network, name, empty))
         if "peak_memory_bytes" not in memory:
-            raise Unusable(RUNTIME_UNUSABLE, f"{name} does not work on the device: {memory['message']}")
+            raise UnusableError(RUNTIME_UNUSABLE, f"{name} does not work on the device: {memory['message']}")
         say("device", facts={**machine.describe(), "empty_memory_bytes": memory["peak_memory_bytes"]})
 
     def _reference(self) -> float:
@@ -65,7 +65,7 @@ class Session:
             functools.partial(time_reference, self._job, files, reference["threads"], self._images.shape[1:])
         )
         if "median_ns" not in timed:
-            raise Unusable(RUNTIME_UNUSABLE, f"the reference network cannot be timed: {timed['message']}")
+            raise UnusableError(RUNTIME_UNUSABLE, f"the reference network cannot be timed: {timed['message']}")
         say("reference", median_ms=timed["median_ns"] / 1e6)
         return float(timed["median_ns"])
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
-import os
 import shutil
 import time
 from pathlib import Path
@@ -69,7 +68,7 @@ class Files:
             except OSError:
                 partial.unlink(missing_ok=True)
                 raise
-            os.replace(partial, path)
+            partial.replace(path)
         return path
 
     def drop(self, file: dict[str, Any]) -> None:

@@ -64,7 +64,8 @@ class Samples:
     @property
     def good_ns(self) -> list[int]:
         """Times of the good ones."""
-        return [time for time, why in zip(self.times_ns, self.disturbed) if why is None]
+        # An old Python's zip has no `strict`.
+        return [time for time, why in zip(self.times_ns, self.disturbed) if why is None]  # noqa: B905
 
     def median_ns(self) -> float:
         """Median of the good ones; of all if there is none."""

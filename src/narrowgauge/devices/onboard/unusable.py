@@ -7,7 +7,7 @@ import errno
 RUNTIME_UNUSABLE, CORES_MISSING, NO_SPACE = 3, 4, 6
 
 
-class Unusable(Exception):
+class UnusableError(Exception):
     """The device cannot do what is asked.
 
     Attributes:
