@@ -75,7 +75,7 @@ class Workflow:
 def _checkout(folder: Path) -> Workflow:
     folder.mkdir(parents=True)
     shutil.copy(ROOT / "Snakefile", folder)
-    for name in ("rules", "envs", "docs", "src"):
+    for name in ("rules", "envs", "docs", "profiles", "src"):
         shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__", "*.egg-info"))
     workflow = Workflow(folder)
     workflow.configure()
