@@ -34,7 +34,7 @@ def prepare(transport: Transport, device: DeviceSettings) -> str:
     """
     facts = inspect(transport, device)
     with tempfile.TemporaryDirectory() as folder:
-        wheels = _fetched(facts, device, Path(folder))
+        wheels = fetched(facts, device, Path(folder))
         described = [_described(wheel) for wheel in wheels]
         request = {
             "folder": transport.folder,
@@ -55,26 +55,17 @@ def prepare(transport: Transport, device: DeviceSettings) -> str:
     return python
 
 
-def platform_tags(machine: str, libc: str, version: str) -> list[str]:
-    """Platforms whose wheels run on a device, the newest first (PEP 600).
+def fetched(facts: Inspected, device: DeviceSettings, folder: Path) -> list[Path]:
+    """Fetch the wheels of what a device needs, and of pip.
 
     Args:
-        machine: as ``platform.machine()`` says.
-        libc: ``glibc``; nothing else has wheels of every runtime.
-        version: of the C library, such as 2.36.
+        facts: what the device is.
+        device: its entry in the config.
+        folder: where they are put.
+
+    Raises:
+        DeviceError: there are none for it.
     """
-    if libc != "glibc":
-        return []
-    newest = int(version.split(".")[1])
-    tags = []
-    for minor in range(newest, _OLDEST_GLIBC_MINOR - 1, -1):
-        tags.append(f"manylinux_2_{minor}_{machine}")
-        if minor in _LEGACY_TAGS:
-            tags.append(f"{_LEGACY_TAGS[minor]}_{machine}")
-    return [*tags, f"linux_{machine}"]
-
-
-def _fetched(facts: Inspected, device: DeviceSettings, folder: Path) -> list[Path]:
     major, minor = facts.python_tag
     platforms = platform_tags(facts.machine, *facts.libc[:2])
     if not platforms:
@@ -95,6 +86,25 @@ def _fetched(facts: Inspected, device: DeviceSettings, folder: Path) -> list[Pat
             f"{_by_hand(facts, device)}"
         )
     return sorted(folder.glob("*.whl"))
+
+
+def platform_tags(machine: str, libc: str, version: str) -> list[str]:
+    """Platforms whose wheels run on a device, the newest first (PEP 600).
+
+    Args:
+        machine: as ``platform.machine()`` says.
+        libc: ``glibc``; nothing else has wheels of every runtime.
+        version: of the C library, such as 2.36.
+    """
+    if libc != "glibc":
+        return []
+    newest = int(version.split(".")[1])
+    tags = []
+    for minor in range(newest, _OLDEST_GLIBC_MINOR - 1, -1):
+        tags.append(f"manylinux_2_{minor}_{machine}")
+        if minor in _LEGACY_TAGS:
+            tags.append(f"{_LEGACY_TAGS[minor]}_{machine}")
+    return [*tags, f"linux_{machine}"]
 
 
 def _by_hand(facts: Inspected, device: DeviceSettings) -> str:
