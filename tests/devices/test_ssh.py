@@ -5,7 +5,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -205,13 +205,34 @@ def test_what_a_full_disk_keeps_out_is_measured_when_there_is_space(
         subprocess.run(["umount", work], check=True)
 
 
+@pytest.fixture
+def small_memory() -> Iterator[Path]:
+    """The file that takes processes into a control group with 400 MB, where the kernel kills who wants more."""
+    first = Path("/sys/fs/cgroup/memory")
+    group = (first if first.exists() else Path("/sys/fs/cgroup")) / f"narrowgauge-test-{os.getpid()}"
+    try:
+        group.mkdir()
+        limit = group / ("memory.limit_in_bytes" if first.exists() else "memory.max")
+        limit.write_text("400000000")
+    except OSError as error:
+        unavailable(f"a board with little memory needs a control group: {error}")
+    yield group / "cgroup.procs"
+    deadline = time.monotonic() + 10
+    while (group / "cgroup.procs").read_text() and time.monotonic() < deadline:
+        time.sleep(0.1)
+    group.rmdir()
+
+
 def test_a_network_that_the_board_kills_for_memory_costs_only_itself(
-    server: Sshd, runs: list[NetworkRun], network: Network, measured: Measure
+    server: Sshd, runs: list[NetworkRun], network: Network, measured: Measure, small_memory: Path
 ) -> None:
-    # A real limit of the kernel, for everything that the server starts.
-    server.start(before="ulimit -v 1500000")
-    found = measured(SshTransport(board(server)), [*runs[:1], NetworkRun("huge", network("huge", 400_000), 1)])
+    server.start(before=f"echo $$ > {small_memory}")
+    device = board(server)
+    found = measured(SshTransport(device), [*runs[:1], NetworkRun("huge", network("huge", 200_000), 1)], device)
     assert statuses(found) == {"a": "ok", "huge": "failed"}
+    result = found["huge"].result
+    assert isinstance(result, Failure)
+    assert result.message == "killed by SIGKILL: most likely the device ran out of memory"
 
 
 def test_a_program_that_is_killed_again_and_again_is_the_fault_of_its_network(
