@@ -27,7 +27,7 @@ class BenchmarkSettings(Section):
     min_seconds: float = Field(0.5, ge=0, le=600)
     """Time spent on timed inferences, at least, in seconds."""
 
-    patience_seconds: float = Field(5, ge=0, le=3600)
+    patience_seconds: float = Field(2, ge=0, le=3600)
     """Time spent, beyond that, to replace samples that other processes disturbed, at most, in seconds."""
 
     others_tolerated: float = Field(0.1, ge=0)

@@ -14,6 +14,7 @@ from narrowgauge.devices.transport import Transport
 # The reference network tells whether times hold, no more: it needs less time than a measurement.
 _REFERENCE_SECONDS = 0.2
 _REFERENCE_RUNS = 20
+_REFERENCE_PATIENCE_SECONDS = 0.5
 
 
 @dataclass(frozen=True)
@@ -83,7 +84,7 @@ class Job:
             device: where it runs.
             settings: how it is measured.
         """
-        sampling = {"patience_seconds": settings.patience_seconds, "tolerated": settings.others_tolerated}
+        patience, tolerated = settings.patience_seconds, {"tolerated": settings.others_tolerated}
         return {
             "runtime": self.runtime,
             "cpus": device.cpus,
@@ -98,7 +99,12 @@ class Job:
                 "max_seconds": settings.warmup_limit_seconds,
                 "tolerance": settings.settled_within,
             },
-            "sampling": {"runs": settings.samples, "min_seconds": settings.min_seconds, **sampling},
+            "sampling": {
+                "runs": settings.samples,
+                "min_seconds": settings.min_seconds,
+                "patience_seconds": patience,
+                **tolerated,
+            },
             "images": self.images.described,
             "empty": [file.described for file in self.empty],
             "reference": {
@@ -109,7 +115,8 @@ class Job:
                 "sampling": {
                     "runs": min(_REFERENCE_RUNS, settings.samples),
                     "min_seconds": min(_REFERENCE_SECONDS, settings.min_seconds),
-                    **sampling,
+                    "patience_seconds": min(_REFERENCE_PATIENCE_SECONDS, patience),
+                    **tolerated,
                 },
             },
             "networks": [network.described for network in self.networks],
