@@ -166,7 +166,7 @@ def _aggregate(options: argparse.Namespace, experiment: Experiment, layout: Layo
         experiment=experiment.experiment,
         format_names=experiment.format_names,
         devices=[device.name for device in experiment.devices],
-        calibrated=experiment.calibrated_devices,
+        calibrated={name: experiment.device_named(name).runtime[0] for name in experiment.calibrated_devices},
         code_version=_version("aggregate"),
     )
 

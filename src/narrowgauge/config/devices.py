@@ -26,7 +26,7 @@ DeviceName = Annotated[
 Host = Annotated[
     str,
     Field(
-        pattern=r"^[A-Za-z0-9_.@:%\[\]-]+$",
+        pattern=r"^[A-Za-z0-9_.@:%\[\]][A-Za-z0-9_.@:%\[\]-]*$",
         max_length=255,
         json_schema_extra={"allowed": "an alias of the SSH configuration, or an address such as pi@192.168.1.7"},
     ),
