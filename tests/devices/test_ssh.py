@@ -1,6 +1,8 @@
 """Measurements through a real SSH server, and everything that goes wrong on such a way."""
 
+import contextlib
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -182,27 +184,95 @@ def test_a_server_that_hangs_is_given_up_and_found_again(
     assert statuses(measured(SshTransport(board(server)), runs, board(server))) == ALL_OK
 
 
-def test_what_a_full_disk_keeps_out_is_measured_when_there_is_space(
-    server: Sshd, network: Network, measured: Measure, images: np.ndarray
-) -> None:
-    small, large = NetworkRun("small", network("small"), 1), NetworkRun("large", network("large", 512, 2), 1)
+@pytest.fixture
+def small_disk(server: Sshd) -> Iterator[Callable[[str], None]]:
+    """The working folder on a disk of its own of one megabyte; ``small_disk("64m")`` changes that."""
     work = server.home / "narrowgauge"
     work.mkdir()
-    mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=1m", "narrowgauge-test", work], check=False, capture_output=True
-    )
-    if mounted.returncode:
+
+    def size(given: str) -> None:
+        subprocess.run(["mount", "-o", f"remount,size={given}", work], check=True)
+
+    mount = ["mount", "-t", "tmpfs", "-o", "size=1m", "narrowgauge-test", work]
+    if subprocess.run(mount, check=False, capture_output=True).returncode:
         unavailable("a full disk needs a small tmpfs, and mounting one needs root")
+    yield size
+    subprocess.run(["umount", "--lazy", work], check=True)
+
+
+def test_what_a_full_disk_keeps_out_is_measured_when_there_is_space(
+    server: Sshd, network: Network, measured: Measure, small_disk: Callable[[str], None]
+) -> None:
+    small, large = NetworkRun("small", network("small"), 1), NetworkRun("large", network("large", 512, 2), 1)
+    server.start()
+    with pytest.raises(DeviceError, match=r"no space left for narrowgauge on the device.*\(large\)"):
+        measured(SshTransport(board(server)), [small, large], board(server))
+    small_disk("64m")
+    found = measured(SshTransport(board(server)), [small, large], board(server))
+    assert statuses(found) == {"large": "ok", "small": "ok"}
+
+
+def test_whatever_happens_to_a_board_everything_ends_measured_or_with_a_reason(
+    server: Sshd,
+    network: Network,
+    measured: Measure,
+    images: np.ndarray,
+    small_disk: Callable[[str], None],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    monkeypatch.setattr(session, "_LONGEST_PAUSE_SECONDS", 0.2)
+    for option, value in (("ServerAliveInterval", "1"), ("ServerAliveCountMax", "1"), ("ConnectTimeout", "2")):
+        monkeypatch.setitem(ssh._OPTIONS, option, value)
+    server.start()
+    over, chance = threading.Event(), np.random.default_rng(5)
+    work = server.home / "narrowgauge"
+
+    def fill_for_a_while() -> None:
+        with contextlib.suppress(OSError), (work / "filler").open("wb") as filler:
+            while filler.write(bytes(65536)):
+                pass
+        time.sleep(0.5)
+        (work / "filler").unlink(missing_ok=True)
+
+    def slow_for_a_while() -> None:
+        processes = server.processes()
+        server.hang()
+        time.sleep(chance.uniform(0.2, 3))
+        for process in processes:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(process, signal.SIGCONT)
+
+    def kill_the_program() -> None:
+        for program in _programs(server):
+            os.kill(program, signal.SIGKILL)
+
+    calm = time.monotonic() + 12
+
+    def disturb() -> None:
+        while time.monotonic() < calm and not over.wait(chance.uniform(0.2, 1)):
+            chance.choice([server.cut, fill_for_a_while, slow_for_a_while, kill_the_program])()
+
+    disturbing = threading.Thread(target=disturb)
+    disturbing.start()
+    runs = [NetworkRun(f"n{size}", network(f"n{size}", size), 1) for size in range(8, 18)]
+    found: dict[str, Measurement] = {}
     try:
-        server.start()
-        with pytest.raises(DeviceError, match=r"no space left for narrowgauge on the device.*\(large\)"):
-            measured(SshTransport(board(server)), [small, large], board(server))
-        subprocess.run(["mount", "-o", "remount,size=64m", work], check=True)
-        found = measured(SshTransport(board(server)), [small, large], board(server))
-        assert statuses(found) == {"large": "ok", "small": "ok"}
-        assert (server.folder / "sshd.log").read_text().count("Accepted publickey") == 1
+        for _ in range(20):  # as Snakemake tries again
+            with contextlib.suppress(DeviceError):
+                found = measured(SshTransport(board(server)), runs, board(server))
+                break
     finally:
-        subprocess.run(["umount", work], check=True)
+        over.set()
+        disturbing.join()
+    assert set(found) == {run.name for run in runs}
+    for run in runs:
+        result = found[run.name].result
+        if isinstance(result, Success):
+            assert result.predictions == classes_of(run_on_host(run.model.read_bytes(), images)).tolist()
+        else:
+            assert "was lost 3 times while it ran this network" in result.message
+    assert len(list((tmp_path / "saved").iterdir())) == len(runs)
 
 
 @pytest.fixture
@@ -252,7 +322,7 @@ def test_a_program_that_is_killed_again_and_again_is_the_fault_of_its_network(
         while not over.is_set():
             for parent in _programs(server):
                 if _uses_much(parent):
-                    os.kill(parent, 9)
+                    os.kill(parent, signal.SIGKILL)
             time.sleep(0.05)
 
     def _uses_much(parent: int) -> bool:
