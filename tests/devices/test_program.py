@@ -319,3 +319,26 @@ def test_the_program_evaluates_no_annotation_that_an_old_python_lacks() -> None:
             if isinstance(node, ast.Subscript) and id(node) not in annotations:
                 types = {"dict", "list", "tuple", "set", "deque", "Callable"}
                 assert not (isinstance(node.value, ast.Name) and node.value.id in types), source
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        {"event": "send", "sha256": "of nothing that was offered"},
+        {"event": "send"},
+        {"event": "result", "id": "n"},
+        {"event": "result", "id": ["n"], "result": {}},
+        {"event": "result", "id": "n", "result": 5},
+        {"event": "device", "facts": {"machine": 5}},
+        {"event": "undone", "id": {}, "message": ""},
+    ],
+)
+def test_a_device_that_sends_nonsense_is_told(
+    event: dict, local: LocalTransport, network: Network, measured: Measure
+) -> None:
+    class Nonsense(LocalTransport):
+        def command(self) -> list[str]:
+            return [sys.executable, "-c", f"import sys; print({json.dumps(event)!r}); sys.stdin.read()"]
+
+    with pytest.raises(DeviceError, match="malformed"):
+        measured(Nonsense(Path(local.folder)), [NetworkRun("n", network("n"), 1)])

@@ -24,7 +24,9 @@ EXPERIMENT = {
     "calibration": {"enabled": False},
     "limits": {"parameters": 10_000},
     "training": {"epochs": 1},
-    "benchmark": {"samples": 5, "min_seconds": 0, "warmup_seconds": 0, "images": 10},
+    "benchmark": {"samples": 5, "min_seconds": 0, "warmup_seconds": 0, "images": 10}
+    # A shared machine is busy, and its clock wanders.
+    | {"patience_seconds": 0, "reference_within": 1},
 }
 
 

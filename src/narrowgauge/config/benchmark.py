@@ -39,7 +39,7 @@ class BenchmarkSettings(Section):
     reference_within: float = Field(0.05, gt=0, le=1)
     """Share by which the time of the reference network may change."""
 
-    attempts: int = Field(3, ge=1)
+    attempts: int = Field(5, ge=1)
     """How often a network is measured at most, until the reference network holds still around it."""
 
     reconnect_seconds: float = Field(120, ge=0, le=86_400)

@@ -67,7 +67,7 @@ class Job:
     reference: RemoteNetwork
     empty: tuple[SentFile, ...]
 
-    @property
+    @cached_property
     def files(self) -> dict[str, SentFile]:
         """All files by their digest."""
         networks: Iterable[RemoteNetwork] = [*self.networks, self.reference]

@@ -198,20 +198,33 @@ class _Sessions:
         asked = {network.id for network in networks}
         with Conversation(self._transport, "measurement", request, silence) as conversation:
             for event in conversation.events():
-                self._report(event)
-                if event["event"] == "send":
-                    conversation.send_file(job.files[event["sha256"]].content)
-                elif event["event"] == "device":
-                    self._facts = _facts(self._transport.name, event.get("facts"))
-                elif event["event"] == "started":
-                    self._running = event["id"]
-                elif event["event"] == "finished":
-                    self._running = None
-                elif event["event"] == "undone":
-                    self._undone[event["id"]] = event["message"]
-                elif event["event"] == "result" and event["id"] in asked:
-                    asked.remove(event["id"])
-                    yield event["id"], parse_result(event["id"], event["result"], len(self._images))
+                try:
+                    self._report(event)
+                    if event["event"] == "send":
+                        conversation.send_file(job.files[event["sha256"]].content)
+                    result = self._taken(event)
+                except (KeyError, TypeError, AttributeError) as error:
+                    raise DeviceError(f"device {self._transport.name} sent a malformed event: {error!r}") from error
+                if result and result[0] in asked:
+                    asked.remove(result[0])
+                    yield result
+
+    def _taken(self, event: Event) -> tuple[str, Result] | None:
+        """Take in an event; a network and its result, if it is one."""
+        kind = event["event"]
+        if "id" in event and not isinstance(event["id"], str):
+            raise TypeError("an id that is no text")
+        if kind == "device":
+            self._facts = _facts(self._transport.name, event.get("facts"))
+        elif kind == "started":
+            self._running = event["id"]
+        elif kind == "finished":
+            self._running = None
+        elif kind == "undone":
+            self._undone[event["id"]] = str(event["message"])
+        elif kind == "result":
+            return event["id"], parse_result(event["id"], event["result"], len(self._images))
+        return None
 
     def _files(self, model: bytes) -> tuple[SentFile, ...]:
         return tuple(SentFile(suffix, content) for suffix, content in files_for(self._runtime, model))
