@@ -68,6 +68,23 @@ def test_names_full_of_shell_reach_the_device_as_they_are(
     assert [path.name for path in server.home.iterdir()] == [folder]
 
 
+def test_a_board_behind_a_jump_host_is_reached(
+    server: Sshd, runs: list[NetworkRun], measured: Measure, tmp_path: Path
+) -> None:
+    behind = Sshd(tmp_path / "behind", alias="behind")
+    behind.config.write_text(f"{server.config.read_text()}\n{behind.config.read_text()}  ProxyJump {server.alias}\n")
+    device = board(behind)
+    try:
+        server.start()
+        behind.start()
+        assert statuses(measured(SshTransport(device), runs[:1], device)) == {"a": "ok"}
+    finally:
+        SshTransport(device).disconnect()
+        behind.stop()
+    assert "Accepted publickey" in (server.folder / "sshd.log").read_text()
+    assert (behind.home / "narrowgauge" / "lock").exists()
+
+
 def test_an_unknown_host_key_is_refused_with_what_to_do(
     server: Sshd, runs: list[NetworkRun], measured: Measure
 ) -> None:
