@@ -102,7 +102,7 @@ def measuring_threads(wildcards):
 
 def device_settings(wildcards):
     """Param of a measurement: the config of its device."""
-    return settings(DEVICES[device_of(wildcards)])
+    return DEVICES[device_of(wildcards)].measuring
 
 
 @lru_cache

@@ -6,7 +6,7 @@ import os
 import sys
 from collections.abc import Sequence
 
-from narrowgauge.cli import inspection, latency, laws, packing, packs, published, stages
+from narrowgauge.cli import device, inspection, latency, laws, packing, packs, published, stages
 from narrowgauge.errors import NarrowgaugeError
 
 
@@ -49,4 +49,5 @@ def _parser() -> argparse.ArgumentParser:
     laws.add_commands(commands)
     published.add_commands(commands)
     packs.add_commands(commands)
+    device.add_commands(commands)
     return parser

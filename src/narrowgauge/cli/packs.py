@@ -4,6 +4,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from narrowgauge.artefacts.code_version import code_version
 from narrowgauge.cli import models
@@ -17,6 +18,9 @@ from narrowgauge.packs.record import write_record
 from narrowgauge.packs.results import LatestLayout, backdate, collect, files_of, log_of, offer, pack_sources
 from narrowgauge.packs.workers import answer_items, distribute
 from narrowgauge.status.marks import working
+
+if TYPE_CHECKING:
+    from narrowgauge.stages.benchmark import Member
 
 _STAGES = ("train", "sweep", "export", "benchmark")
 
@@ -93,7 +97,7 @@ def _session(items: Sequence[str], experiment: Experiment, layout: Layout) -> di
         arch, fmt, device = item.split("/")
         (output,) = files_of(layout.prepared, "benchmark", item)
         member = benchmark.Member(arch, fmt, source.export(arch, fmt), source.onnx(arch, fmt), output)
-        if not _is_measured(member.export, source.images("test"), output, experiment, version):
+        if not _is_measured(member, source.images("test"), experiment, device, version):
             members[member] = item
     if not members or device is None:
         return {}
@@ -101,7 +105,7 @@ def _session(items: Sequence[str], experiment: Experiment, layout: Layout) -> di
         failed = benchmark.run_session(
             members=list(members),
             test=source.images("test"),
-            device=experiment.device(device),
+            device=experiment.device_named(device),
             settings=experiment.benchmark,
             work=layout.scratch("benchmark", device),
             code_version=version,
@@ -109,20 +113,20 @@ def _session(items: Sequence[str], experiment: Experiment, layout: Layout) -> di
     return {members[member]: str(error) for member, error in failed.items()}
 
 
-def _is_measured(export: Path, test: Path, output: Path, experiment: Experiment, version: str) -> bool:
+def _is_measured(member: "Member", test: Path, experiment: Experiment, device: str, version: str) -> bool:
     """Whether an export has been measured as it is to be measured now."""
     from narrowgauge.artefacts.files import read_header
 
     try:
-        stored = read_header(output)["provenance"]
-        inputs = {"export": read_header(export)["content_hash"], "test": read_header(test)["content_hash"]}
+        stored = read_header(member.output)["provenance"]
+        inputs = {"export": read_header(member.export)["content_hash"], "test": read_header(test)["content_hash"]}
     except NarrowgaugeError:
         return False
-    return (
-        stored["inputs"] == inputs
-        and stored["code_version"] == version
-        and stored["parameters"]["benchmark"] == experiment.benchmark.deciding()
-    )
+    parameters = {
+        "device": experiment.device_named(device).measuring,
+        "benchmark": experiment.benchmark.deciding(),
+    }
+    return (stored["inputs"], stored["code_version"], stored["parameters"]) == (inputs, version, parameters)
 
 
 def _collect(options: argparse.Namespace) -> None:

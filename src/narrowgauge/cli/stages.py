@@ -59,7 +59,7 @@ def _calibrate(options: argparse.Namespace, experiment: Experiment, layout: Layo
 
     calibrate.run(
         candidates=layout.candidates,
-        device=experiment.device(options.device),
+        device=experiment.device_named(options.device),
         settings=experiment.calibration,
         benchmark=experiment.benchmark,
         output=layout.calibration(options.device),
@@ -116,7 +116,7 @@ def _benchmark(options: argparse.Namespace, experiment: Experiment, layout: Layo
         export=layout.export(arch, fmt),
         model=layout.onnx(arch, fmt),
         test=layout.images("test"),
-        device=experiment.device(device),
+        device=experiment.device_named(device),
         settings=experiment.benchmark,
         output=layout.measurements(arch, fmt, device),
         work=layout.scratch("benchmark", device),
@@ -133,7 +133,7 @@ def _aggregate(options: argparse.Namespace, experiment: Experiment, layout: Layo
         experiment=experiment.experiment,
         format_names=experiment.format_names,
         devices=[device.name for device in experiment.devices],
-        calibrated=experiment.calibrated_devices,
+        calibrated={name: experiment.device_named(name).runtime[0] for name in experiment.calibrated_devices},
         code_version=_version("aggregate"),
     )
 

@@ -34,7 +34,7 @@ def run(
     experiment: str,
     format_names: Sequence[str],
     devices: Sequence[str],
-    calibrated: Sequence[str],
+    calibrated: Mapping[str, str],
     code_version: str,
     partial: bool = False,
 ) -> None:
@@ -46,14 +46,14 @@ def run(
         experiment: its name.
         format_names: formats asked for, ``best`` included.
         devices: names of the devices measured on.
-        calibrated: those of them whose latency was predicted.
+        calibrated: those of them whose latency was predicted, and in which runtime.
         code_version: of this stage.
         partial: take what is there; else a missing artefact is an error.
     """
     chosen = read(layout.selected, selected.SCHEMA, columns=["arch", "selected"])
     archs = [row["arch"] for row in chosen.rows() if row["selected"]]
     facts = {row["arch"]: row for row in read(layout.candidates, candidates.SCHEMA, columns=_CANDIDATE).rows()}
-    predictions = {device: _predictions(layout, device) for device in calibrated}
+    predictions = {(device, runtime): _predictions(layout, device) for device, runtime in calibrated.items()}
     test = read(layout.images("test"), images.SCHEMA, columns=["label"])
 
     inputs = {"selected": chosen.content_hash, "test": test.content_hash}
@@ -78,7 +78,7 @@ def run(
                     by_format,
                     exported,
                     row,
-                    predictions.get(row["device"], {}).get((arch, row["threads"])),
+                    predictions.get((row["device"], row["runtime"]), {}).get((arch, row["threads"])),
                 )
                 for row in measured.rows()
             ]

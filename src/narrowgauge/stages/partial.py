@@ -40,14 +40,18 @@ def run(*, experiment: Experiment, layout: Layout, code_version: str) -> None:
         experiment=experiment.experiment,
         format_names=experiment.format_names,
         devices=[device.name for device in experiment.devices],
-        calibrated=[device for device in experiment.calibrated_devices if layout.predicted(device).exists()],
+        calibrated={
+            device: experiment.device_named(device).runtime[0]
+            for device in experiment.calibrated_devices
+            if layout.predicted(device).exists()
+        },
         code_version=code_version,
         partial=True,
     )
     measured = read(target.summary, summary.SCHEMA).table.num_rows
     if not measured:
         raise NarrowgaugeError("no model is measured on a device yet: there is nothing to draw")
-    figures.run(layout=target, limits=experiment.limits)
+    figures.run(layout=target, limits=experiment.limits, rule=experiment.sweep.best)
     print(f"{measured} rows in {target.table('summary.md')}; {len(missing)} results are missing:")
     for job in missing[:_LISTED]:
         print(f"  {job.stage:10}{job.item:40}{job.state}")
