@@ -3,11 +3,12 @@
 Its shell, its Python, numpy and onnxruntime are those of a 64-bit board; only the SSH server is the host's.
 """
 
+import contextlib
 import os
 import shutil
 import subprocess
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -32,22 +33,27 @@ MAGIC = "7f454c460201010000000000000000000200b700"
 MASK = "ffffffffffffff00fffffffffffffffffeffffff"
 
 
-def let_the_kernel_run_aarch64() -> None:
+@contextlib.contextmanager
+def aarch64_programs() -> Iterator[None]:
     """Have the kernel start qemu for aarch64 programs, in other roots too (flag F)."""
     if not (BINFMT / "register").exists():
         subprocess.run(["mount", "-t", "binfmt_misc", "binfmt_misc", BINFMT], check=True)
     if any(MAGIC in entry.read_text() for entry in BINFMT.glob("*aarch64*")):
+        yield
         return
     magic, mask = ("".join(f"\\x{text[at : at + 2]}" for at in range(0, len(text), 2)) for text in (MAGIC, MASK))
     (BINFMT / "register").write_text(f":narrowgauge-aarch64:M::{magic}:{mask}:{QEMU}:F")
+    try:
+        yield
+    finally:
+        (BINFMT / "narrowgauge-aarch64").write_text("-1")
 
 
 @pytest.fixture
-def debian(tmp_path: Path) -> Path:
+def debian(tmp_path: Path) -> Iterator[Path]:
     """The root folder of an aarch64 Debian with Python: its packages, unpacked."""
     if os.getuid() or not QEMU.exists() or not shutil.which("debootstrap"):
         unavailable("an aarch64 Debian needs root, debootstrap and qemu-user-static")
-    let_the_kernel_run_aarch64()
     root, packages = tmp_path / "debian", tmp_path / "packages"
     include = "--include=python3-minimal,libpython3-stdlib"
     subprocess.run(
@@ -59,7 +65,8 @@ def debian(tmp_path: Path) -> Path:
         subprocess.run(["dpkg", "-x", package, root], check=True)
     shutil.rmtree(packages)
     subprocess.run(["mknod", "-m", "666", root / "dev/null", "c", "1", "3"], check=True)
-    return root
+    with aarch64_programs():
+        yield root
 
 
 def enter(root: Path) -> str:

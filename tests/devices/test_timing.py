@@ -1,6 +1,11 @@
 """When times have settled, and which samples are disturbed."""
 
+import os
+import subprocess
+import sys
 import time
+
+import pytest
 
 from narrowgauge.devices.onboard import timing
 from narrowgauge.devices.onboard.timing import has_settled, sample
@@ -58,3 +63,22 @@ def test_only_the_sample_that_was_preempted_is_marked(monkeypatch) -> None:
     monkeypatch.setattr(timing.Window, "others", lambda self: (0.0, 0.0))
     samples = sample(lambda number: time.sleep(0.02), 0, SETTINGS)
     assert samples.disturbed[:4] == [None, None, "preempted", None]
+
+
+def test_a_process_on_another_core_is_noticed() -> None:
+    cores = sorted(os.sched_getaffinity(0))
+    if len(cores) < 2:
+        pytest.skip("one core leaves no other one")  # even in CI: there is nothing to be seen
+    burn = f"import os; os.sched_setaffinity(0, {{{cores[0]}}}); print(flush=True)\nwhile True: pass"
+    other = subprocess.Popen([sys.executable, "-c", burn], stdout=subprocess.PIPE)
+    assert other.stdout is not None
+    os.sched_setaffinity(0, {cores[-1]})
+    try:
+        other.stdout.readline()
+        samples = sample(lambda number: sum(range(20_000)), 0, SETTINGS | {"min_seconds": 0.3})
+    finally:
+        other.kill()
+        other.wait()
+        other.stdout.close()
+        os.sched_setaffinity(0, cores)
+    assert samples.disturbed.count("others") > len(samples.disturbed) / 2
