@@ -118,18 +118,8 @@ def read(
     """
     header = _header_of(path, schema)
     try:
-        # Handing columns to threads costs more than it saves in a small file, and there are thousands of those.
-        large = path.stat().st_size > _LARGE_BYTES
-        table = pq.read_table(
-            path,
-            use_threads=large,
-            pre_buffer=large,
-            columns=None if columns is None else list(columns),
-            filters=where,
-            page_checksum_verification=True,
-            partitioning=None,
-        )
-    except (pa.ArrowException, OSError, ValueError) as error:
+        table = _table(path, columns, where)
+    except (pa.ArrowException, OSError, ValueError, KeyError) as error:
         raise _broken(path, f"cannot be read: {_first_line(error)}") from error
     _check_columns(path, schema, table, columns)
     table = table.replace_schema_metadata(None)
@@ -161,7 +151,7 @@ def read_in_parts(path: Path, schema: Schema, column: str) -> Iterator[pa.Chunke
                 table = file.read_row_group(group, columns=[column], use_threads=False)
                 _check_columns(path, schema, table.replace_schema_metadata(None), [column])
                 yield table.column(column)
-    except (pa.ArrowException, OSError, ValueError) as error:
+    except (pa.ArrowException, OSError, ValueError, KeyError) as error:
         raise _broken(path, f"cannot be read: {_first_line(error)}") from error
 
 
@@ -176,6 +166,18 @@ def _header_of(path: Path, schema: Schema) -> dict[str, Any]:
             "delete it and run snakemake again"
         )
     return header
+
+
+def _table(path: Path, columns: Sequence[str] | None, where: pc.Expression | None) -> pa.Table:
+    names = None if columns is None else list(columns)
+    if where is not None:
+        return pq.read_table(path, columns=names, filters=where, page_checksum_verification=True, partitioning=None)
+    # Without the machinery for data sets of many files, and without threads for a small one: experiments have
+    # thousands of those.
+    large = path.stat().st_size > _LARGE_BYTES
+    with pq.ParquetFile(path, page_checksum_verification=True, pre_buffer=large) as file:
+        table = file.read(columns=names, use_threads=large)
+    return table if names is None else table.select(names)
 
 
 def read_header(path: Path) -> dict[str, Any]:
