@@ -44,7 +44,6 @@ if has_packs("benchmark"):
         threads: measuring_threads
         resources:
             **device_slot(),
-            models=pack_size("benchmark"),
             last_attempt=last_attempt,
         params:
             code=code("benchmark"),

@@ -40,7 +40,6 @@ if has_packs("export"):
         conda:
             "../envs/narrowgauge.yaml"
         resources:
-            models=pack_size("export"),
             last_attempt=last_attempt,
         params:
             code=code("export"),

@@ -118,11 +118,6 @@ def pack_of(stage, item):
     return record
 
 
-def pack_size(stage):
-    """Resource: how many models the pack has."""
-    return lambda wildcards: len(PLANS[stage].items(wildcards.pack))
-
-
 def device_of_pack(pack):
     """The device of a pack of measurements."""
     items = PLANS["benchmark"].packs.get(pack)

@@ -41,7 +41,6 @@ if has_packs("sweep"):
             "../envs/narrowgauge.yaml"
         threads: EXPERIMENT.sweep.threads * EXPERIMENT.sweep.side_by_side
         resources:
-            models=pack_size("sweep"),
             last_attempt=last_attempt,
         params:
             code=code("sweep"),

@@ -46,7 +46,6 @@ if has_packs("train"):
             "../envs/narrowgauge.yaml"
         threads: EXPERIMENT.training.threads * EXPERIMENT.training.side_by_side
         resources:
-            models=pack_size("train"),
             last_attempt=last_attempt,
         params:
             code=code("train"),
