@@ -14,6 +14,7 @@ report: "docs/captions/workflow.rst"
 
 
 include: "rules/common.smk"
+include: "rules/packs.smk"
 include: "rules/data.smk"
 include: "rules/sample.smk"
 include: "rules/calibrate.smk"
@@ -25,8 +26,15 @@ include: "rules/benchmark.smk"
 include: "rules/aggregate.smk"
 
 
+# Seconds each: with a cluster they run where Snakemake does.
 localrules:
     all,
+    sample,
+    predict,
+    select,
+    aggregate,
+    figures,
+    partial,
 
 
 rule all:
@@ -40,6 +48,11 @@ rule all:
 
 
 onsuccess:
+    # All jobs have ended: what is left over is of killed ones, unless `partial` ran beside another run.
+    if not LOCKED_BY_OTHERS:
+        for path in leftovers(EXPERIMENT.root):
+            path.unlink(missing_ok=True)
+        tidy(LAYOUT)
     print(
         f"Done: {LAYOUT.table('summary.md')} (`narrowgauge results` shows the best of it)"
     )

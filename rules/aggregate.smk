@@ -74,3 +74,14 @@ rule figures:
         rule=settings(EXPERIMENT.sweep.best),
     shell:
         "narrowgauge figures > {log:q} 2>&1"
+
+
+# `snakemake partial`: all of this from what is there so far, in the folder `partial`, at any time. It has no outputs,
+# so that it always runs and never waits for a run in progress.
+rule partial:
+    log:
+        LAYOUT.log("partial"),
+    conda:
+        "../envs/narrowgauge.yaml"
+    shell:
+        "narrowgauge partial 2>&1 | tee {log:q}"

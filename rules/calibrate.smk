@@ -16,7 +16,7 @@ rule calibrate:
     params:
         code=code("calibrate"),
         settings=settings(EXPERIMENT.calibration, EXPERIMENT.benchmark),
-        device=lambda wildcards: settings(DEVICES[wildcards.device]),
+        device=device_settings,
     shell:
         "narrowgauge calibrate {wildcards.device:q} > {log:q} 2>&1"
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from snakemake.exceptions import WorkflowError
 from snakemake.logging import logger
 
-from narrowgauge.artefacts.check import damaged, set_aside
+from narrowgauge.artefacts.check import damaged, leftovers, set_aside
 from narrowgauge.artefacts.code_version import code_version
 from narrowgauge.artefacts.files import read
 from narrowgauge.artefacts.schemas import selected as selected_schema
@@ -38,8 +38,15 @@ os.environ["NARROWGAUGE_CONFIG"] = str(
 )
 
 
+# Of this run; none with a cluster, whose jobs run on machines with other cores.
+if workflow.is_main_process:
+    os.environ["NARROWGAUGE_CORES"] = str(workflow.resource_settings.cores or 1)
+CORES = int(os.environ["NARROWGAUGE_CORES"])
+
+
 envvars:
     "NARROWGAUGE_CONFIG",
+    "NARROWGAUGE_CORES",
 
 
 DEVICES = {device.name: device for device in EXPERIMENT.devices}
@@ -70,20 +77,32 @@ def code(stage):
 
 def settings(*sections):
     """Config sections as a param: a changed value reruns the jobs that use it."""
-    return [section.model_dump(mode="json") for section in sections]
+    return [section.deciding() for section in sections]
+
+
+def device_of(wildcards):
+    """The device that a job measures on: a wildcard, or that of its pack."""
+    if hasattr(wildcards, "pack"):
+        return device_of_pack(wildcards.pack)
+    return wildcards.device
 
 
 def device_slot():
     """Resources of a measurement: the one slot of its device."""
     return {
-        f"device_{name}": lambda wildcards, name=name: int(wildcards.device == name)
+        f"device_{name}": lambda wildcards, name=name: int(device_of(wildcards) == name)
         for name in DEVICES
     }
 
 
 def measuring_threads(wildcards):
     """A measurement on this machine takes all its cores, so that no other job of this run disturbs it."""
-    return workflow.cores or 1 if DEVICES[wildcards.device].is_local else 1
+    return CORES if DEVICES[device_of(wildcards)].is_local else 1
+
+
+def device_settings(wildcards):
+    """Param of a measurement: the config of its device."""
+    return DEVICES[device_of(wildcards)].measuring
 
 
 @lru_cache
@@ -91,23 +110,31 @@ def _selection(path, modified):
     rows = read(
         Path(path), selected_schema.SCHEMA, columns=["arch", "graph_digest", "selected"]
     ).rows()
+    digests = {row["arch"]: row["graph_digest"] for row in rows}
     chosen = {row["arch"]: row["graph_digest"] for row in rows if row["selected"]}
     # Snakemake knows its jobs only now: tell the progress display how many there are of each stage.
     jobs = [job for arch in chosen for job in model_jobs(arch)]
     plan = Counter(
         stage for stage, files in jobs if not all(map(os.path.exists, files))
     )
+    plan_packs(sorted(chosen))
     logger.info(
         f"select: {len(chosen)} of {len(rows)} candidates are trained",
         extra={"plan": plan},
     )
-    return chosen
+    return chosen, digests
 
 
 def selection():
     """Graph digest of every selected architecture, once `select` has decided."""
     path = checkpoints.select.get().output.selected
-    return _selection(path, os.stat(path).st_mtime_ns)
+    return _selection(path, os.stat(path).st_mtime_ns)[0]
+
+
+def all_digests():
+    """Graph digest of every candidate, selected or not."""
+    path = checkpoints.select.get().output.selected
+    return _selection(path, os.stat(path).st_mtime_ns)[1]
 
 
 def graph_digest(wildcards):

@@ -82,6 +82,11 @@ class Layout:
         """A row per architecture and number format."""
         return self.root / "formats.parquet"
 
+    @property
+    def partial(self) -> "Layout":
+        """Summary, tables and figures of an experiment that is not finished."""
+        return Layout(self.root / "partial")
+
     def table(self, name: str) -> Path:
         """A table for people: its name with the suffix ``.csv``, ``.md`` or ``.html``."""
         return self.root / "tables" / name
@@ -97,6 +102,23 @@ class Layout:
     def log(self, stage: str, name: str = "all") -> Path:
         """What a job printed."""
         return self.root / "logs" / stage / f"{name}.log"
+
+    def packs(self, stage: str) -> Path:
+        """Which models of a stage are done by which job (``narrowgauge.packs``)."""
+        return self.root / "packs" / f"{stage}.json"
+
+    def pack_record(self, stage: str, pack: str) -> Path:
+        """What became of the models of one pack."""
+        return self.root / "packs" / stage / f"{pack}.json"
+
+    @property
+    def prepared(self) -> "Layout":
+        """Where packs lay down results, until each becomes the output of its own job."""
+        return Layout(self.scratch("packs"))
+
+    def marks(self, stage: str) -> Path:
+        """Folder of the marks of jobs that run or failed (``narrowgauge.status``)."""
+        return self.root / "scratch" / "marks" / stage
 
     @property
     def report(self) -> Path:

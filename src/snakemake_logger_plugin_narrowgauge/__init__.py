@@ -60,7 +60,8 @@ class LogHandler(LogHandlerBase):
 
     def _job(self, record: LogRecord) -> None:
         subject = " ".join(record.wildcards.values())  # type: ignore[attr-defined]
-        stage: str = record.rule_name  # type: ignore[attr-defined]
+        # A model that comes out of a pack counts for its stage.
+        stage = record.rule_name.removesuffix("_collect")  # type: ignore[attr-defined]
         self._running[record.jobid] = (stage, subject, time.monotonic())  # type: ignore[attr-defined]
         if self.common_settings.dryrun and stage != "all":
             self._print(f"would run  {stage:10} {subject}")

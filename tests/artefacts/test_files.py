@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -199,7 +200,7 @@ def test_what_is_no_such_artefact_is_named(tmp_path):
     pd.DataFrame({"a": [1]}).to_parquet(foreign)
     other = tmp_path / "other.parquet"
     write(other, SCHEMA, [row("a")], PROVENANCE, {"origin": "x"})
-    older = Schema(**{**vars(SCHEMA), "version": 2})
+    older = replace(SCHEMA, version=2)
     cases = [
         (foreign, SCHEMA, "no artefact"),
         (other, weights.SCHEMA, "holds test"),

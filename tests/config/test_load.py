@@ -262,7 +262,50 @@ def test_the_resolved_config_reads_back_as_the_same_experiment(tmp_path):
 
 def test_an_unknown_device_is_asked_for():
     with pytest.raises(NarrowgaugeError, match="'pi3' is no device of this config: local"):
-        load(RIGHT).device("pi3")
+        load(RIGHT).device_named("pi3")
+
+
+PI3 = {"name": "pi3", "host": "pi@192.168.1.7", "threads": [1, 4]}
+
+
+def test_a_device_is_chosen_by_name_or_taken_for_an_alias():
+    listed = RIGHT | {"devices": ["local", PI3], "limits": {"latency_ms": {"local": 5, "pi3": 50}}}
+    chosen = load(listed | {"device": "pi3"})
+    assert [(device.name, device.host, device.threads) for device in chosen.devices] == [("pi3", PI3["host"], (1, 4))]
+    assert chosen.limits.latency_ms == {"pi3": 50}
+    both = load(listed | {"device": ["pi3", "local"]})
+    assert [device.name for device in both.devices] == ["pi3", "local"]
+    alias = load(RIGHT | {"device": "jetson", "limits": {"latency_ms": {"local": 5}}})
+    assert [(device.name, device.host) for device in alias.devices] == [("jetson", "jetson")]
+    assert alias.limits.latency_ms is None
+    assert load(yaml.safe_load(canonical_yaml(chosen))) == chosen
+
+
+def test_where_a_device_is_reached_is_nothing_that_measurements_depend_on():
+    here, there = (load(RIGHT | {"devices": [PI3 | {"host": host, "folder": host}]}).devices[0] for host in "ab")
+    faster = load(RIGHT | {"devices": [PI3 | {"threads": 2}]}).devices[0]
+    assert here.measuring == there.measuring != faster.measuring
+
+
+@pytest.mark.parametrize(
+    ("device", "expected"),
+    [
+        ({"name": "pi3"}, "devices[0].host: not given; allowed: where pi3 is reached over SSH"),
+        ({"name": "local", "host": "pi3"}, "devices[0].host: 'pi3'; allowed: no host, as local is this machine"),
+        ("lokal", "devices[0].name: 'lokal'; did you mean local?"),
+        (PI3 | {"name": "export"}, "devices[0].name: 'export'; allowed: any other name"),
+        (PI3 | {"host": "-oProxyCommand=reboot"}, "devices[0].host: '-oProxyCommand=reboot'; allowed: an alias"),
+        (PI3 | {"host": "-F"}, "devices[0].host: '-F'; allowed: an alias"),
+        (PI3 | {"host": "pi3; reboot"}, "devices[0].host: 'pi3; reboot'; allowed: an alias"),
+        (PI3 | {"folder": "a\nb"}, "devices[0].folder: 'a\\nb'; allowed: a path on the device, in one line"),
+        (PI3 | {"name": "../x"}, "devices[0].name: '../x'; allowed: small letters"),
+        (PI3 | {"runtime": ["onnxruntime", "onnxrt"]}, "devices[0].runtime[1]: 'onnxrt'; did you mean onnxruntime?"),
+        (PI3 | {"ssh_config": "/no/such/file"}, "devices[0].ssh_config: /no/such/file is not there"),
+        (PI3 | {"memory_bytes": "much"}, "devices[0].memory_bytes: 'much'; allowed: a number of bytes"),
+    ],
+)
+def test_a_device_that_cannot_be_reached_is_told(device, expected):
+    assert any(line.startswith(expected) for line in problems(devices=[device]))
 
 
 def test_loading_imports_no_heavy_library():

@@ -16,6 +16,8 @@ def summary():
         "format": "best",
         "resolved_format": "e5m10",
         "device": "local",
+        "runtime": "onnxruntime",
+        "threads": 1,
         "status": "ok",
         "stored_parameters": 1713,
         "macs": 93_440,

@@ -19,14 +19,24 @@ from narrowgauge.deployment.agreement import classes_of
 from narrowgauge.deployment.host import run_on_host
 from narrowgauge.deployment.onnx_model import onnx_model
 from narrowgauge.deployment.untrained import untrained_parameters
+from narrowgauge.devices import session
 from narrowgauge.devices.test_images import load_test_images
+from narrowgauge.devices.transport import DeviceError
 from narrowgauge.errors import NarrowgaugeError
 from narrowgauge.graph.fold import fold_graph
 from narrowgauge.spaces import build
 from narrowgauge.stages import benchmark, calibrate, sample
+from narrowgauge.stages.benchmark import Member
 
 QUICK = BenchmarkSettings(
-    warmup_runs=0, warmup_seconds=0, warmup_limit_seconds=0.01, samples=5, min_seconds=0, images=20
+    warmup_runs=0,
+    warmup_seconds=0,
+    warmup_limit_seconds=0.01,
+    samples=5,
+    min_seconds=0,
+    patience_seconds=0,
+    reference_within=1,
+    images=20,
 )
 ARCH = "mobilenetv2-s5-2"
 
@@ -83,15 +93,18 @@ def test_a_row_for_every_number_of_threads_and_the_same_content_twice(tmp_path: 
     graph = fold_graph(build(ARCH)).graph
     model = onnx_model(graph, untrained_parameters(graph, 0))
     write_export(tmp_path, model)
-    device = DeviceSettings(threads=(1, 2))
+    device = DeviceSettings(threads=(1, 2), runtime=("onnxruntime", "ncnn"))
     artefact = read(run_benchmark(tmp_path, test_split, device), measurements_schema.SCHEMA)
     images = load_test_images(test_split, 20, 0)
     expected = classes_of(run_on_host(model, images.images))
-    assert [row["threads"] for row in artefact.rows()] == [1, 2]
+    runs = [(row["runtime"], row["threads"]) for row in artefact.rows()]
+    assert runs == [("ncnn", 1), ("ncnn", 2), ("onnxruntime", 1), ("onnxruntime", 2)]
     for row in artefact.rows():
         assert (row["status"], row["resolved_format"], row["device"]) == ("ok", "e5m10", "local")
-        assert row["n"] == len(row["samples_ms"]) >= 5
-        assert row["median_ms"] == pytest.approx(np.median(row["samples_ms"]))
+        assert len(row["samples_ms"]) == len(row["disturbed"]) >= row["n"] >= 5
+        good = [time for time, why in zip(row["samples_ms"], row["disturbed"], strict=True) if why is None]
+        counted = good if len(good) == row["n"] else row["samples_ms"]
+        assert row["median_ms"] == pytest.approx(np.median(counted))
         assert row["p90_ms"] <= row["p99_ms"] <= max(row["samples_ms"])
         assert row["cold_start_ms"] > row["load_ms"] > 0
         assert row["predictions"] == expected.tolist()
@@ -99,7 +112,50 @@ def test_a_row_for_every_number_of_threads_and_the_same_content_twice(tmp_path: 
         assert row["disagreements"] == 0
     again = read(run_benchmark(tmp_path, test_split, device, "again.parquet"), measurements_schema.SCHEMA)
     assert again.content_hash == artefact.content_hash
-    assert not list((tmp_path / "work" / "jobs").iterdir())
+    assert not list((tmp_path / "work" / "results").iterdir())
+
+
+def test_a_session_writes_each_export_and_tells_why_others_are_missing(tmp_path: Path, test_split: Path) -> None:
+    graph = fold_graph(build(ARCH)).graph
+    members = []
+    for name, content in (("good", onnx_model(graph, untrained_parameters(graph, 0))), ("lost", b"x"), ("sick", b"")):
+        (tmp_path / name).mkdir()
+        write_export(tmp_path / name, content, "diverged" if name == "sick" else "ok")
+        folder = tmp_path / name
+        members.append(Member(ARCH, name, folder / "export.parquet", folder / "model.onnx", folder / "local.parquet"))
+    (tmp_path / "lost" / "model.onnx").unlink()
+    failures = benchmark.run_session(
+        members=members, test=test_split, device=DeviceSettings(), settings=QUICK, work=tmp_path / "w", code_version="1"
+    )
+    assert [(member.fmt, "is not the file" in str(error)) for member, error in failures.items()] == [("lost", True)]
+    statuses = [read(member.output, measurements_schema.SCHEMA).rows()[0]["status"] for member in members[::2]]
+    assert statuses == ["ok", "diverged"]
+    assert not members[1].output.exists()
+
+
+def test_a_device_that_is_gone_is_the_error_of_all_that_are_missing(tmp_path: Path, test_split: Path) -> None:
+    write_export(
+        tmp_path, onnx_model(fold_graph(build(ARCH)).graph, untrained_parameters(fold_graph(build(ARCH)).graph, 0))
+    )
+    device = DeviceSettings(name="nowhere", host="no-such-host.invalid")
+    with pytest.raises(DeviceError, match="device nowhere: there is no host"):
+        run_benchmark(tmp_path, test_split, device)
+    assert not (tmp_path / "local.parquet").exists()
+
+
+def test_times_of_an_emulated_processor_are_no_figures(
+    tmp_path: Path, test_split: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = session._facts
+    monkeypatch.setattr(
+        session, "_facts", lambda *told: real(*told).model_copy(update={"emulator": "qemu-aarch64-static"})
+    )
+    graph = fold_graph(build(ARCH)).graph
+    write_export(tmp_path, onnx_model(graph, untrained_parameters(graph, 0)))
+    (row,) = read(run_benchmark(tmp_path, test_split, DeviceSettings()), measurements_schema.SCHEMA).rows()
+    assert (row["status"], row["median_ms"], row["disagreements"]) == ("emulated", None, 0)
+    assert "qemu-aarch64-static emulates this processor: the times mean nothing" in row["message"]
+    assert row["samples_ms"]
 
 
 def test_an_export_that_is_no_network_is_passed_on(tmp_path: Path, test_split: Path) -> None:

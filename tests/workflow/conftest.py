@@ -35,11 +35,22 @@ class Workflow:
         self.folder = folder
         self.results = folder / "results" / "small"
 
+    def create(self) -> "Workflow":
+        """Make the checkout."""
+        self.folder.mkdir(parents=True)
+        shutil.copy(ROOT / "Snakefile", self.folder)
+        for name in ("rules", "envs", "docs", "profiles", "src"):
+            shutil.copytree(ROOT / name, self.folder / name, ignore=shutil.ignore_patterns("__pycache__", "*.egg-info"))
+        (self.folder / "cluster").symlink_to("profiles/cluster")
+        self.configure()
+        return self
+
     def snakemake(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
         """Run Snakemake here; ``check`` fails the test with its output if it fails."""
         environment = {key: value for key, value in os.environ.items() if not key.startswith("SNAKEMAKE")}
+        cores = () if "--profile" in arguments else ("--cores", "2")
         result = subprocess.run(
-            [sys.executable, "-m", "snakemake", "--cores", "2", *arguments],
+            [sys.executable, "-m", "snakemake", *cores, *arguments],
             cwd=self.folder,
             env=environment | {"PYTHONPATH": str(self.folder / "src")},
             capture_output=True,
@@ -72,26 +83,16 @@ class Workflow:
         }
 
 
-def _checkout(folder: Path) -> Workflow:
-    folder.mkdir(parents=True)
-    shutil.copy(ROOT / "Snakefile", folder)
-    for name in ("rules", "envs", "docs", "src"):
-        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__", "*.egg-info"))
-    workflow = Workflow(folder)
-    workflow.configure()
-    return workflow
-
-
 @pytest.fixture
 def checkout(tmp_path: Path) -> Workflow:
     """A checkout in which nothing has run yet."""
-    return _checkout(tmp_path / "checkout")
+    return Workflow(tmp_path / "checkout").create()
 
 
 @pytest.fixture(scope="session")
 def finished_once(tmp_path_factory: pytest.TempPathFactory) -> Workflow:
     """A checkout in which the small experiment has run to its end. Not to be changed."""
-    workflow = _checkout(tmp_path_factory.mktemp("workflow") / "checkout")
+    workflow = Workflow(tmp_path_factory.mktemp("workflow") / "checkout").create()
     workflow.snakemake()
     return workflow
 

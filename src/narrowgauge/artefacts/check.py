@@ -38,6 +38,16 @@ def set_aside(path: Path) -> Path:
     return aside
 
 
+def leftovers(root: Path) -> list[Path]:
+    """Temporary files of writers that were killed, below a folder in which nobody writes now."""
+    return [
+        Path(folder, name)
+        for folder, _, files in os.walk(root)
+        for name in files
+        if name.startswith(".") and name.endswith(".partial")
+    ]
+
+
 def _artefacts(root: Path) -> Iterator[Path]:
     for folder, folders, files in os.walk(root):
         folders.sort()

@@ -22,6 +22,7 @@ from narrowgauge.errors import NarrowgaugeError
 HEADER = b"narrowgauge"
 # Few rows a group, so that one model's row can be read out of a large file; page checksums guard such partial reads.
 _ROWS_PER_GROUP = 1024
+_LARGE_BYTES = 1 << 20
 
 if TYPE_CHECKING:  # a third of a second of the start of every job, and few jobs need it
     import pandas
@@ -117,14 +118,8 @@ def read(
     """
     header = _header_of(path, schema)
     try:
-        table = pq.read_table(
-            path,
-            columns=None if columns is None else list(columns),
-            filters=where,
-            page_checksum_verification=True,
-            partitioning=None,
-        )
-    except (pa.ArrowException, OSError, ValueError) as error:
+        table = _table(path, columns, where)
+    except (pa.ArrowException, OSError, ValueError, KeyError) as error:
         raise _broken(path, f"cannot be read: {_first_line(error)}") from error
     _check_columns(path, schema, table, columns)
     table = table.replace_schema_metadata(None)
@@ -156,7 +151,7 @@ def read_in_parts(path: Path, schema: Schema, column: str) -> Iterator[pa.Chunke
                 table = file.read_row_group(group, columns=[column], use_threads=False)
                 _check_columns(path, schema, table.replace_schema_metadata(None), [column])
                 yield table.column(column)
-    except (pa.ArrowException, OSError, ValueError) as error:
+    except (pa.ArrowException, OSError, ValueError, KeyError) as error:
         raise _broken(path, f"cannot be read: {_first_line(error)}") from error
 
 
@@ -171,6 +166,18 @@ def _header_of(path: Path, schema: Schema) -> dict[str, Any]:
             "delete it and run snakemake again"
         )
     return header
+
+
+def _table(path: Path, columns: Sequence[str] | None, where: pc.Expression | None) -> pa.Table:
+    names = None if columns is None else list(columns)
+    if where is not None:
+        return pq.read_table(path, columns=names, filters=where, page_checksum_verification=True, partitioning=None)
+    # Without the machinery for data sets of many files, and without threads for a small one: experiments have
+    # thousands of those.
+    large = path.stat().st_size > _LARGE_BYTES
+    with pq.ParquetFile(path, page_checksum_verification=True, pre_buffer=large) as file:
+        table = file.read(columns=names, use_threads=large)
+    return table if names is None else table.select(names)
 
 
 def read_header(path: Path) -> dict[str, Any]:
@@ -191,6 +198,24 @@ def read_header(path: Path) -> dict[str, Any]:
     if not whole:
         raise _broken(path, "its metadata are not what was written (their checksum differs)")
     return header
+
+
+def is_made_by(path: Path, provenance: Provenance, ignoring: Sequence[str] = ()) -> bool:
+    """Whether an artefact is there and comes from exactly this provenance.
+
+    Args:
+        path: the file.
+        provenance: the wanted one.
+        ignoring: names of parameters that may differ.
+    """
+    try:
+        stored = read_header(path)["provenance"]
+    except NarrowgaugeError:
+        return False
+    wanted = json.loads(canonical_json(asdict(provenance)))
+    for side in (stored, wanted):
+        side["parameters"] = {name: value for name, value in side["parameters"].items() if name not in ignoring}
+    return bool(stored == wanted)
 
 
 def _checksum(header: Mapping[str, Any]) -> str:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import pyarrow as pa
 
@@ -32,7 +33,7 @@ class Schema:
     sort_by: tuple[str, ...]
     attributes: Mapping[str, str] = field(default_factory=dict)
 
-    @property
+    @cached_property
     def arrow(self) -> pa.Schema:
         """The same for Arrow."""
         return pa.schema([pa.field(column.name, column.type, column.nullable) for column in self.columns])

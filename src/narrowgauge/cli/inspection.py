@@ -4,7 +4,6 @@ import argparse
 import json
 from pathlib import Path
 
-from narrowgauge.artefacts.show import as_json, describe_file
 from narrowgauge.cli.stages import add_config_option
 from narrowgauge.config.load import canonical_yaml, load
 from narrowgauge.costs import costs_of
@@ -56,6 +55,8 @@ def _readable(value: object) -> str:
 
 
 def _show(options: argparse.Namespace) -> None:
+    from narrowgauge.artefacts.show import as_json, describe_file
+
     if options.json:
         print(json.dumps(as_json(options.file, rows=options.rows), indent=2))
     else:
@@ -94,6 +95,14 @@ def _results(options: argparse.Namespace) -> None:
             print(f"{name + ':':15}{path}")
 
 
+def _status(options: argparse.Namespace) -> None:
+    from narrowgauge.status.overview import as_text, overview
+
+    experiment = load(options.config)
+    status = overview(experiment, Layout(experiment.root))
+    print(json.dumps(status.as_json(), indent=2) if options.json else as_text(status))
+
+
 def add_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """Add these commands to the parser."""
     describe = commands.add_parser("describe", help="costs of named architectures, without training")
@@ -108,6 +117,11 @@ def add_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
     show.add_argument("--rows", type=int, default=5, help="rows to print (default 5)")
     show.add_argument("--json", action="store_true", help="as JSON")
     show.set_defaults(command=_show)
+
+    status = commands.add_parser("status", help="what is done, running, failed, diverged or waiting")
+    add_config_option(status)
+    status.add_argument("--json", action="store_true", help="as JSON")
+    status.set_defaults(command=_status)
 
     results = commands.add_parser("results", help="the best models of an experiment, and where its files are")
     add_config_option(results)

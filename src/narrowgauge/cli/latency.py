@@ -22,7 +22,7 @@ def _evaluate(options: argparse.Namespace) -> None:
     else:
         experiment = load(options.config)
         layout = Layout(experiment.root)
-        device = experiment.device(options.device).name
+        device = experiment.device_named(options.device).name
         report = on_calibration(layout.calibration(device), layout.candidates, counts)
     print(as_json(report) if options.json else as_text(report))
 

@@ -6,7 +6,7 @@ import os
 import sys
 from collections.abc import Sequence
 
-from narrowgauge.cli import inspection, latency, laws, packing, published, stages
+from narrowgauge.cli import device, inspection, latency, laws, packing, packs, published, stages
 from narrowgauge.errors import NarrowgaugeError
 
 
@@ -48,4 +48,6 @@ def _parser() -> argparse.ArgumentParser:
     latency.add_commands(commands)
     laws.add_commands(commands)
     published.add_commands(commands)
+    packs.add_commands(commands)
+    device.add_commands(commands)
     return parser

@@ -10,9 +10,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 from narrowgauge.artefacts.code_version import code_version
+from narrowgauge.cli import models
 from narrowgauge.config.load import load
 from narrowgauge.config.model import Experiment
 from narrowgauge.layout import Layout
+from narrowgauge.status.marks import working
 
 Handler = Callable[[argparse.Namespace, Experiment, Layout], None]
 
@@ -57,7 +59,7 @@ def _calibrate(options: argparse.Namespace, experiment: Experiment, layout: Layo
 
     calibrate.run(
         candidates=layout.candidates,
-        device=experiment.device(options.device),
+        device=experiment.device_named(options.device),
         settings=experiment.calibration,
         benchmark=experiment.benchmark,
         output=layout.calibration(options.device),
@@ -93,51 +95,15 @@ def _select(options: argparse.Namespace, experiment: Experiment, layout: Layout)
 
 
 def _train(options: argparse.Namespace, experiment: Experiment, layout: Layout) -> None:
-    from narrowgauge.stages import train
-
-    train.run(
-        arch=options.arch,
-        settings=experiment.training,
-        seed=experiment.seed,
-        candidates=layout.candidates,
-        train=layout.images("train"),
-        validation=layout.images("validation"),
-        weights=layout.weights(options.arch),
-        training=layout.training(options.arch),
-        checkpoints=layout.scratch("train", options.arch),
-        threads=options.threads,
-        code_version=_version("train"),
-    )
+    models.train(options.arch, experiment, layout, layout, options.threads)
 
 
 def _sweep(options: argparse.Namespace, experiment: Experiment, layout: Layout) -> None:
-    from narrowgauge.stages import sweep
-
-    sweep.run(
-        settings=experiment.sweep,
-        formats=experiment.plain_formats,
-        weights=layout.weights(options.arch),
-        validation=layout.images("validation"),
-        test=layout.images("test"),
-        output=layout.formats(options.arch),
-        scratch=layout.scratch("sweep", options.arch),
-        threads=options.threads,
-        code_version=_version("sweep"),
-    )
+    models.sweep(options.arch, experiment, layout, layout, options.threads)
 
 
 def _export(options: argparse.Namespace, experiment: Experiment, layout: Layout) -> None:
-    from narrowgauge.stages import export
-
-    export.run(
-        fmt=options.format,
-        weights=layout.weights(options.arch),
-        formats=layout.formats(options.arch) if options.format == "best" else None,
-        test=layout.images("test"),
-        output=layout.export(options.arch, options.format),
-        model=layout.onnx(options.arch, options.format),
-        code_version=_version("export"),
-    )
+    models.export(options.arch, options.format, experiment, layout, layout)
 
 
 def _benchmark(options: argparse.Namespace, experiment: Experiment, layout: Layout) -> None:
@@ -150,7 +116,7 @@ def _benchmark(options: argparse.Namespace, experiment: Experiment, layout: Layo
         export=layout.export(arch, fmt),
         model=layout.onnx(arch, fmt),
         test=layout.images("test"),
-        device=experiment.device(device),
+        device=experiment.device_named(device),
         settings=experiment.benchmark,
         output=layout.measurements(arch, fmt, device),
         work=layout.scratch("benchmark", device),
@@ -163,10 +129,11 @@ def _aggregate(options: argparse.Namespace, experiment: Experiment, layout: Layo
 
     aggregate.run(
         layout=layout,
+        target=layout,
         experiment=experiment.experiment,
         format_names=experiment.format_names,
         devices=[device.name for device in experiment.devices],
-        calibrated=experiment.calibrated_devices,
+        calibrated={name: experiment.device_named(name).runtime[0] for name in experiment.calibrated_devices},
         code_version=_version("aggregate"),
     )
 
@@ -175,6 +142,12 @@ def _figures(options: argparse.Namespace, experiment: Experiment, layout: Layout
     from narrowgauge.stages import figures
 
     figures.run(layout=layout, limits=experiment.limits, rule=experiment.sweep.best)
+
+
+def _partial(options: argparse.Namespace, experiment: Experiment, layout: Layout) -> None:
+    from narrowgauge.stages import partial
+
+    partial.run(experiment=experiment, layout=layout, code_version=_version("partial"))
 
 
 # Command, what it does, its arguments, its handler: in the order in which data take them.
@@ -190,6 +163,7 @@ _STAGES: tuple[tuple[str, str, tuple[str, ...], Handler], ...] = (
     ("benchmark", "time an exported network on a device", ("arch", "format", "device"), _benchmark),
     ("aggregate", "collect the results of all models", (), _aggregate),
     ("figures", "draw the figures and tables", (), _figures),
+    ("partial", "draw figures and tables from what is there so far, and list what is missing", (), _partial),
 )
 
 _ARGUMENTS: dict[str, tuple[str, dict[str, object]]] = {
@@ -209,7 +183,7 @@ def add_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
             flag, keywords = _ARGUMENTS[argument]
             parser.add_argument(flag, **keywords)  # type: ignore[arg-type]
         add_config_option(parser)
-        parser.set_defaults(command=_run(handler))
+        parser.set_defaults(command=_run(name, arguments, handler))
 
 
 def add_config_option(parser: argparse.ArgumentParser) -> None:
@@ -220,9 +194,14 @@ def add_config_option(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _run(handler: Handler) -> Callable[[argparse.Namespace], None]:
+def _run(stage: str, arguments: tuple[str, ...], handler: Handler) -> Callable[[argparse.Namespace], None]:
+    names = [name for name in arguments if name != "threads"]
+
     def command(options: argparse.Namespace) -> None:
         experiment = load(options.config)
-        handler(options, experiment, Layout(experiment.root))
+        layout = Layout(experiment.root)
+        item = "/".join(getattr(options, name) for name in names) or "all"
+        with working(layout, stage, [item]):
+            handler(options, experiment, layout)
 
     return command

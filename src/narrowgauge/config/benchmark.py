@@ -27,11 +27,29 @@ class BenchmarkSettings(Section):
     min_seconds: float = Field(0.5, ge=0, le=600)
     """Time spent on timed inferences, at least, in seconds."""
 
-    timeout_seconds: float = Field(300, gt=0, le=86_400)
-    """Longest time for one network, from loading to the last image, in seconds; one that takes longer has failed."""
+    patience_seconds: float = Field(2, ge=0, le=3600)
+    """Time spent, beyond that, to replace samples that other processes disturbed, at most, in seconds."""
+
+    others_tolerated: float = Field(0.1, ge=0)
+    """Share of one processor core that other processes may use without a sample counting as disturbed."""
+
+    reference_every: int = Field(5, ge=1)
+    """A reference network is timed again after so many networks; when its time has changed, they are measured again."""
+
+    reference_within: float = Field(0.05, gt=0, le=1)
+    """Share by which the time of the reference network may change."""
+
+    attempts: int = Field(5, ge=1)
+    """How often a network is measured at most, until the reference network holds still around it."""
+
+    reconnect_seconds: float = Field(120, ge=0, le=86_400)
+    """How long to wait for a device that is gone, because it restarts or its connection broke, in seconds."""
 
     images: int = Field(200, ge=1)
     """Test images that the device classifies, for its accuracy; all of them if there are fewer."""
 
     seed: int = Field(0, ge=0, lt=2**32)
     """Seed of the draw of those images."""
+
+    models_per_job: int = Field(1, ge=1)
+    """Exported networks that one job measures, in one session on the device; 1: a session for each."""

@@ -8,6 +8,7 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from narrowgauge.config.base import Section
 from narrowgauge.config.calibration import FEWEST_NETWORKS
+from narrowgauge.config.devices import LOCAL, Device
 from narrowgauge.config.grid import ArchitectureName, LawName, SpaceName, names_of
 from narrowgauge.config.limits import Limits
 from narrowgauge.config.model import Experiment
@@ -115,6 +116,20 @@ def _devices_are_told_apart(parts: Parts) -> Iterator[Problem]:
             yield Problem("devices", f"{shown(name)} {times} times", "each name once")
 
 
+def _devices_can_be_reached(parts: Parts) -> Iterator[Problem]:
+    for path, device in parts.entries("devices", Device):
+        if device.is_local and device.host:
+            yield Problem(f"{path}.host", shown(device.host), "no host, as local is this machine; or another name")
+        elif not device.is_local and not device.host:
+            yield Problem(f"{path}.host", "not given", f"where {device.name} is reached over SSH, as in pi@192.168.1.7")
+        elif device.host == device.name and (suggestion := nearest(device.name, [LOCAL])):
+            yield Problem(f"{path}.name", f"{shown(device.name)}{suggestion}", "local, or another name with its host")
+        elif device.name == "export":
+            yield Problem(f"{path}.name", shown(device.name), "any other name: results have a file of this one")
+        elif device.ssh_config and not device.ssh_config.is_file():
+            yield Problem(f"{path}.ssh_config", f"{device.ssh_config} is not there", "an SSH client configuration")
+
+
 def _limited_devices_are_listed(parts: Parts) -> Iterator[Problem]:
     latency_ms, devices = parts.inner("limits", Limits, "latency_ms"), parts.value("devices")
     if devices is None or not isinstance(latency_ms, dict):
@@ -151,6 +166,7 @@ _CHECKS: tuple[Callable[[Parts], Iterator[Problem]], ...] = (
     _networks_take_the_images,
     _excluded_are_in_the_grid,
     _devices_are_told_apart,
+    _devices_can_be_reached,
     _limited_devices_are_listed,
     _latency_is_predicted_where_it_is_limited,
     _best_has_a_choice,

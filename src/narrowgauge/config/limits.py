@@ -1,31 +1,13 @@
 """The ``limits`` section: who may be trained."""
 
-import re
 from collections.abc import Sequence
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, ByteSize, Field, WithJsonSchema
-from pydantic_core import PydanticCustomError
+from pydantic import Field
 
 from narrowgauge.config.base import Section
+from narrowgauge.config.byte_size import Bytes
 from narrowgauge.config.format_name import FormatName
-
-_BYTES_ALLOWED = "a number of bytes above 0, also with a unit, as in 32KiB"
-
-
-def _number_and_unit(value: Any) -> Any:
-    # ByteSize reads as far as it understands: "1,000" would be one byte.
-    if isinstance(value, str) and not re.fullmatch(r"\s*\d+(\.\d+)?\s*[A-Za-z]*\s*", value, flags=re.ASCII):
-        raise PydanticCustomError("byte_text", "no number of bytes")
-    return value
-
-
-Bytes = Annotated[
-    ByteSize,
-    Field(gt=0),
-    BeforeValidator(_number_and_unit),
-    WithJsonSchema({"type": ["integer", "string"], "allowed": _BYTES_ALLOWED}),
-]
 
 Milliseconds = Annotated[float, Field(gt=0, strict=True)]
 

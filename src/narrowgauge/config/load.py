@@ -10,6 +10,7 @@ from pydantic import ValidationError
 
 from narrowgauge.artefacts.atomic import write_bytes
 from narrowgauge.config.checks import cross_problems
+from narrowgauge.config.chosen_devices import with_chosen_devices
 from narrowgauge.config.model import Experiment
 from narrowgauge.config.problems import shown, type_problems
 from narrowgauge.config.yaml_file import read_yaml
@@ -31,6 +32,7 @@ def load(config: Mapping[str, Any] | Path) -> Experiment:
         raise NarrowgaugeError(f"{origin}: {kind}; allowed: keys with values, such as `experiment: name`")
     # A key whose entries are all commented out counts as not given.
     raw = {key: value for key, value in raw.items() if value is not None or key not in Experiment.model_fields}
+    raw = with_chosen_devices(raw)
     experiment, problems = None, []
     try:
         experiment = Experiment.model_validate(raw)

@@ -7,11 +7,12 @@ from typing import Annotated, Any
 
 from pydantic import Field, WithJsonSchema
 
-from narrowgauge.config.base import Section
+from narrowgauge.config.base import Section, one_or_many
 from narrowgauge.config.benchmark import BenchmarkSettings
 from narrowgauge.config.calibration import FEWEST_NETWORKS, CalibrationSettings
 from narrowgauge.config.data import DataSettings
-from narrowgauge.config.devices import Device, DeviceSettings
+from narrowgauge.config.devices import Device, DeviceName, DeviceSettings
+from narrowgauge.config.export import ExportSettings
 from narrowgauge.config.format_name import FormatOrBest
 from narrowgauge.config.grid import ArchitectureEntry, ArchitectureName, names_of
 from narrowgauge.config.limits import Limits
@@ -63,7 +64,12 @@ class Experiment(Section):
     `best`, which the sweep chooses for each network."""
 
     devices: tuple[Device, ...] = Field(default=(DeviceSettings(),), min_length=1)
-    """Machines that run the exported networks: names, or mappings with `name`."""
+    """Machines that run the exported networks: mappings, or names alone: `local`, and aliases of the SSH
+    configuration."""
+
+    device: Annotated[tuple[DeviceName, ...], Field(min_length=1), one_or_many(DeviceName)] | None = None
+    """The only device to use, or a list of some: a name that `devices` lists, or an alias of the SSH configuration. On
+    the command line: `--config device=pi3`."""
 
     limits: Limits = Limits()
     """Who may be trained."""
@@ -76,6 +82,9 @@ class Experiment(Section):
 
     sweep: SweepSettings = SweepSettings()
     """Trained networks in reduced number formats."""
+
+    export: ExportSettings = ExportSettings()
+    """Trained networks as the files that devices load."""
 
     benchmark: BenchmarkSettings = BenchmarkSettings()
     """How an exported network is timed on a device."""
@@ -115,7 +124,7 @@ class Experiment(Section):
         enough = len(self.arch_names) >= FEWEST_NETWORKS
         return [device.name for device in self.devices] if self.calibration.enabled and enough else []
 
-    def device(self, name: str) -> DeviceSettings:
+    def device_named(self, name: str) -> DeviceSettings:
         """The device of that name.
 
         Raises:

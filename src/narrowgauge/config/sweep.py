@@ -51,3 +51,10 @@ class SweepSettings(Section):
 
     threads: int = Field(default=1, ge=1)
     """CPU threads of one sweep."""
+
+    models_per_job: int = Field(default=1, ge=1)
+    """Trained networks that one job measures; 1: a job for each."""
+
+    side_by_side: int = Field(default=1, ge=1)
+    """Networks of one job that are measured at the same time, each in a process of its own; such a job asks for so many
+    times `threads`. On a GPU a tiny network leaves most of it idle."""

@@ -65,3 +65,11 @@ class TrainingSettings(Section):
 
     threads: int = Field(default=1, ge=1)
     """CPU threads of one training; several networks train side by side when there are more cores."""
+
+    models_per_job: int = Field(default=1, ge=1)
+    """Networks that one job trains, one after the other in one process: for tiny networks, whose training takes no
+    longer than to start a job. 1: a job for each."""
+
+    side_by_side: int = Field(default=1, ge=1)
+    """Networks of one job that are trained at the same time, each in a process of its own; such a job asks for so many
+    times `threads`. On a GPU a tiny network leaves most of it idle."""

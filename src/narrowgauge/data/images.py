@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -49,7 +50,13 @@ class ImageSet:
 
 
 def load_images(path: Path) -> ImageSet:
-    """Read one split; NarrowgaugeError if the file is missing, damaged or something else."""
+    """Read one split, once per process; NarrowgaugeError if the file is missing, damaged or something else."""
+    return _load_images(path, path.stat().st_mtime_ns if path.exists() else None)
+
+
+# The three splits of an experiment.
+@lru_cache(maxsize=3)
+def _load_images(path: Path, _modified: int | None) -> ImageSet:
     artefact = read(path, SCHEMA)
     column = artefact.table.column("image").combine_chunks()
     if isinstance(column, pa.ChunkedArray):

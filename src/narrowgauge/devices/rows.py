@@ -10,14 +10,21 @@ from pydantic import BaseModel
 
 from narrowgauge.artefacts.schemas.measurements import SCHEMA
 from narrowgauge.config.devices import DeviceSettings
-from narrowgauge.devices.result import Result, Success
+from narrowgauge.devices.result import DeviceFacts, Result, Success
 from narrowgauge.devices.session import Measurement
 
 Row = dict[str, Any]
 
 
 def unmeasured(
-    arch: str, fmt: str, resolved: str | None, device: DeviceSettings, threads: int, status: str, message: str | None
+    arch: str,
+    fmt: str,
+    resolved: str | None,
+    device: DeviceSettings,
+    runtime: str,
+    threads: int,
+    status: str,
+    message: str | None,
 ) -> Row:
     """A row without a measurement.
 
@@ -26,6 +33,7 @@ def unmeasured(
         fmt: the format asked for.
         resolved: the format it stands for, if it is known.
         device: where it would run.
+        runtime: the engine that would run it.
         threads: CPU threads that an inference would use.
         status: one word.
         message: why.
@@ -35,7 +43,7 @@ def unmeasured(
         "format": fmt,
         "resolved_format": resolved,
         "device": device.name,
-        "runtime": device.runtime,
+        "runtime": runtime,
         "threads": threads,
         "status": status,
         "message": message,
@@ -44,36 +52,57 @@ def unmeasured(
 
 def measured(arch: str, fmt: str, resolved: str | None, device: DeviceSettings, measurement: Measurement) -> Row:
     """The row of a measurement, without what only labels and the host can tell (see ``judged``)."""
-    result, threads = measurement.result, measurement.run.threads
-    facts = {
-        "model_sha256": measurement.model_sha256,
-        "clock_resolution_ns": measurement.device.clock_resolution_ns,
-        "device_facts": _text(measurement.device),
+    result, run = measurement.result, measurement.run
+    status, message = _status(result, measurement.device)
+    row = unmeasured(arch, fmt, resolved, device, run.runtime, run.threads, status, message)
+    row["model_sha256"] = measurement.model_sha256
+    if measurement.device:
+        row["clock_resolution_ns"] = measurement.device.clock_resolution_ns
+        row["device_facts"] = _text(measurement.device)
+    if isinstance(result, Success):
+        row |= _raw(result)
+        if measurement.device:
+            row["model_rss_bytes"] = max(result.peak_memory_bytes - measurement.device.empty_memory_bytes, 0)
+        if status != "emulated":
+            row |= _figures(result)
+    return row
+
+
+def _status(result: Result, device: DeviceFacts | None) -> tuple[str, str | None]:
+    if isinstance(result, Success) and device and device.emulator:
+        return "emulated", f"{device.emulator} emulates this processor: the times mean nothing"
+    return result.status, result.message
+
+
+def _raw(result: Success) -> Row:
+    before, after = result.reference_ns
+    return {
+        "runtime_version": result.runtime_version,
+        "cores": result.cores,
+        "samples_ms": _milliseconds(result.samples_ns),
+        "disturbed": result.verdicts,
+        "warmup_ms": _milliseconds(result.warmup_ns),
+        "settled": result.settled,
+        "reference_before_ms": before / 1e6,
+        "reference_after_ms": after / 1e6,
+        "discarded": [
+            {"reason": attempt.reason, "samples_ms": _milliseconds(attempt.samples_ns)} for attempt in result.discarded
+        ],
+        "peak_rss_bytes": result.peak_memory_bytes,
+        "state_before": _text(result.state_before),
+        "state_after": _text(result.state_after),
     }
-    if not isinstance(result, Success):
-        return unmeasured(arch, fmt, resolved, device, threads, result.status, result.message) | facts
-    samples = _milliseconds(result.samples_ns)
-    median, p90, p99 = np.percentile(samples, [50, 90, 99]).tolist()
-    return (
-        unmeasured(arch, fmt, resolved, device, threads, result.status, None)
-        | facts
-        | {
-            "runtime_version": result.runtime_version,
-            "samples_ms": samples,
-            "warmup_ms": _milliseconds(result.warmup_ns),
-            "settled": result.settled,
-            "load_ms": result.load_ns / 1e6,
-            "cold_start_ms": result.cold_start_ns / 1e6,
-            "median_ms": median,
-            "p90_ms": p90,
-            "p99_ms": p99,
-            "n": len(samples),
-            "peak_rss_bytes": result.peak_memory_bytes,
-            "model_rss_bytes": max(result.peak_memory_bytes - measurement.device.empty_memory_bytes, 0),
-            "state_before": _text(result.state_before),
-            "state_after": _text(result.state_after),
-        }
-    )
+
+
+def _figures(result: Success) -> Row:
+    return {
+        "load_ms": result.load_ns / 1e6,
+        "cold_start_ms": result.cold_start_ns / 1e6,
+        "median_ms": result.percentile_ms(50),
+        "p90_ms": result.percentile_ms(90),
+        "p99_ms": result.percentile_ms(99),
+        "n": len(result.good_ns),
+    }
 
 
 def judged(result: Result, labels: NDArray[np.int32], host_classes: NDArray[np.int32]) -> Row:

@@ -1,6 +1,6 @@
 """Join what the stages found out about one model into rows of the summary."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 Row = Mapping[str, Any]
@@ -21,18 +21,17 @@ _FROM_MEASUREMENT = (
 
 
 def summarise(
-    candidate: Row, sweep: Iterable[Row], export: Row, measurement: Row, predicted_ms: float | None
+    candidate: Row, sweep: Mapping[str, Row], export: Row, measurement: Row, predicted_ms: float | None
 ) -> dict[str, Any]:
     """One row of the summary: a model in one format on one device.
 
     Args:
         candidate: the model's row of the candidates.
-        sweep: its rows of the format sweep; none for a model that diverged.
+        sweep: its rows of the format sweep by format; none for a model that diverged.
         export: what was exported for the format asked for.
         measurement: one measured run of that export.
         predicted_ms: latency predicted before training, if a device was calibrated.
     """
-    by_format = {row["format"]: row for row in sweep}
     resolved = export["resolved_format"]
     return {
         **{key: candidate[key] for key in _FROM_CANDIDATE},
@@ -42,8 +41,8 @@ def summarise(
         "status": measurement["status"],
         "message": measurement["message"],
         "file_bytes": export["file_bytes"],
-        "float_validation_accuracy": by_format.get("e8m23", {}).get("validation_accuracy"),
-        **{key: by_format.get(resolved, {}).get(key) for key in _FROM_SWEEP},
+        "float_validation_accuracy": sweep.get("e8m23", {}).get("validation_accuracy"),
+        **{key: sweep.get(resolved, {}).get(key) for key in _FROM_SWEEP},
         **{key: measurement[key] for key in _FROM_MEASUREMENT},
         "device_images": len(measurement["labels"]) if measurement["labels"] else None,
         "samples": measurement["n"],

@@ -15,6 +15,8 @@ _READABLE: dict[str, tuple[str, float, str]] = {
     "format": ("format", 1, ""),
     "resolved_format": ("stands for", 1, ""),
     "device": ("device", 1, ""),
+    "runtime": ("runtime", 1, ""),
+    "threads": ("threads", 1, ".0f"),
     "status": ("status", 1, ""),
     "stored_parameters": ("parameters", 1, ",.0f"),
     "macs": ("MMAC", 1e-6, ",.2f"),
@@ -152,7 +154,7 @@ body {{ font: 14px/1.4 system-ui, sans-serif; margin: 1.5em; }}
 table {{ border-collapse: collapse; }}
 th, td {{ padding: .25em .7em; border-bottom: 1px solid #ddd; text-align: right; white-space: nowrap; }}
 th {{ position: sticky; top: 0; background: #f4f4f4; }}
-th:nth-child(-n+5), td:nth-child(-n+5) {{ text-align: left; }}
+th:nth-child(-n+7), td:nth-child(-n+7) {{ text-align: left; }}
 </style></head><body>
 <h1>{html.escape(title)}</h1><p>{html.escape(caption)}</p>
 <table><thead><tr>{head}</tr></thead><tbody>

@@ -16,10 +16,10 @@ from narrowgauge.config.calibration import CalibrationSettings
 from narrowgauge.config.devices import DeviceSettings
 from narrowgauge.deployment.onnx_model import onnx_model
 from narrowgauge.deployment.untrained import untrained_parameters
-from narrowgauge.devices.job import NetworkRun
+from narrowgauge.devices.reach import transport_to
 from narrowgauge.devices.rows import measured
-from narrowgauge.devices.session import measure
-from narrowgauge.devices.transport import LocalTransport
+from narrowgauge.devices.saved import SavedResults
+from narrowgauge.devices.session import NetworkRun, identity_of, measure
 from narrowgauge.graph.fold import fold_graph
 from narrowgauge.graph.graph import Graph, graph_from_json
 from narrowgauge.latency.design import choose
@@ -60,26 +60,27 @@ def run(
     graphs = _chosen(listed.rows(), settings.networks)
     archs = list(graphs)
     generator = np.random.default_rng(seed)
-    # In random order: what drifts while a device warms up must not pass for an effect of size.
-    order = [archs[position] for position in generator.permutation(len(archs))]
     images = generator.standard_normal((_IMAGES, *graphs[archs[0]].input.shape), np.float32)
+    parameters = {
+        "device": device.measuring,
+        "calibration": settings.model_dump(mode="json"),
+        "benchmark": benchmark.deciding(),
+    }
     work.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(dir=work) as folder:
-        runs = _exported(order, graphs, device.threads, Path(folder), seed)
-        measurements = measure(LocalTransport(work), runs, images, device, benchmark)
+        runs = _exported(archs, graphs, device, Path(folder), seed)
+        saved = SavedResults(work / "results", {**parameters, "seed": seed, "code": code_version})
+        measurements = list(measure(transport_to(device, work), runs, images, device, benchmark, saved, seed))
     provenance = Provenance(
         stage="calibrate",
         inputs={"candidates": listed.content_hash},
-        parameters={
-            "device": device.model_dump(mode="json"),
-            "calibration": settings.model_dump(mode="json"),
-            "benchmark": benchmark.model_dump(mode="json"),
-        },
+        parameters=parameters,
         seed=seed,
         code_version=code_version,
     )
     timed = [measured(m.run.model.stem, _FORMAT, _FORMAT, device, m) for m in measurements]
     write(output, measurements_schema.SCHEMA, timed, provenance)
+    saved.forget(identity_of(m.run, m.model_sha256) for m in measurements)
 
 
 def _chosen(rows: Sequence[Mapping[str, Any]], count: int) -> dict[str, Graph]:
@@ -89,12 +90,13 @@ def _chosen(rows: Sequence[Mapping[str, Any]], count: int) -> dict[str, Graph]:
 
 
 def _exported(
-    archs: Sequence[str], graphs: Mapping[str, Graph], threads: Sequence[int], folder: Path, seed: int
+    archs: Sequence[str], graphs: Mapping[str, Graph], device: DeviceSettings, folder: Path, seed: int
 ) -> list[NetworkRun]:
     runs = []
     for arch in archs:
         graph = fold_graph(graphs[arch]).graph
         model = folder / f"{arch}.onnx"
         model.write_bytes(onnx_model(graph, untrained_parameters(graph, seed)))
-        runs += [NetworkRun(f"{arch} threads {count}", model, count) for count in threads]
+        # Latency is predicted for one runtime: the first.
+        runs += [NetworkRun(f"{arch} threads {count}", model, count, device.runtime[0]) for count in device.threads]
     return runs

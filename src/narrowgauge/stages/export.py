@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from narrowgauge.artefacts.atomic import write_bytes
-from narrowgauge.artefacts.files import read, write
+from narrowgauge.artefacts.files import is_made_by, read, write
 from narrowgauge.artefacts.provenance import Provenance
 from narrowgauge.artefacts.schemas import export as export_schema
 from narrowgauge.artefacts.schemas import formats as formats_schema
@@ -43,6 +43,7 @@ def run(
     model: Path,
     images: int = 100,
     code_version: str,
+    keep: bool = False,
 ) -> None:
     """Write the ONNX file of a trained network, its parameters rounded to a format, and what is known of it.
 
@@ -57,6 +58,7 @@ def run(
         model: ONNX file to write, before the artefact.
         images: test images that the file is checked with.
         code_version: of this stage.
+        keep: do nothing if this very export is stored already.
 
     Raises:
         NarrowgaugeError: the file does not compute what the network computes; nothing is written.
@@ -70,6 +72,10 @@ def run(
         inputs["formats"] = sweep.content_hash
         resolved = sweep.attributes["best"]
     arch, graph = trained.attributes["arch"], graph_from_json(trained.attributes["graph"])
+    provenance = Provenance(stage="export", inputs=inputs, parameters={"format": fmt}, code_version=code_version)
+    if keep and is_made_by(output, provenance) and _is_described(model, output):
+        print(f"{arch} {fmt} is exported already", flush=True)
+        return
 
     if trained.attributes["status"] == "diverged" or resolved is None:
         content, facts = b"", _not_exported("diverged", "its training diverged")
@@ -84,9 +90,16 @@ def run(
         **facts,
     }
     write_bytes(model, content)
-    provenance = Provenance(stage="export", inputs=inputs, parameters={"format": fmt}, code_version=code_version)
     write(output, export_schema.SCHEMA, [row], provenance, {"tolerance": TOLERANCE})
     print(f"{arch} {fmt} ({resolved}): {row['status']}, {len(content)} bytes", flush=True)
+
+
+def _is_described(model: Path, output: Path) -> bool:
+    """Whether a file is the one that an export artefact tells of."""
+    (row,) = read(output, export_schema.SCHEMA).rows()
+    return model.is_file() and hashlib.sha256(model.read_bytes()).hexdigest() == (
+        row["sha256"] or hashlib.sha256(b"").hexdigest()
+    )
 
 
 def _exported(graph: Graph, tensors: Arrays, fmt: str, images: Tensor) -> tuple[bytes, Facts]:

@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 
-from narrowgauge.artefacts.files import Artefact, read, write
+from narrowgauge.artefacts.files import Artefact, is_made_by, read, write
 from narrowgauge.artefacts.provenance import Provenance
 from narrowgauge.artefacts.schemas import formats as formats_schema
 from narrowgauge.artefacts.schemas import weights as weights_schema
@@ -42,6 +42,7 @@ def run(
     scratch: Path,
     threads: int,
     code_version: str,
+    keep: bool = False,
 ) -> None:
     """Measure one trained network in number formats and write the formats artefact.
 
@@ -57,6 +58,7 @@ def run(
         scratch: folder for the results of an unfinished sweep.
         threads: CPU threads.
         code_version: of this stage.
+        keep: do nothing if this very sweep is stored already.
 
     Raises:
         NarrowgaugeError: ``settings.device`` is cuda and there is no GPU.
@@ -79,6 +81,9 @@ def run(
         },
         code_version=code_version,
     )
+    if keep and is_made_by(output, provenance):
+        print(f"{trained.attributes['arch']} is swept already", flush=True)
+        return
     if trained.attributes["status"] == "diverged":
         attributes = _attributes(settings, trained, splits, None, "the training diverged")
         write(output, formats_schema.SCHEMA, [], provenance, attributes)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pyarrow.compute as pc
 
-from narrowgauge.artefacts.files import read, write
+from narrowgauge.artefacts.files import is_made_by, read, write
 from narrowgauge.artefacts.provenance import Provenance
 from narrowgauge.artefacts.schemas import candidates as candidates_schema
 from narrowgauge.artefacts.schemas import training as training_schema
@@ -38,6 +38,7 @@ def run(
     checkpoints: Path,
     threads: int,
     code_version: str,
+    keep: bool = False,
 ) -> None:
     """Train one architecture and write its weights and its history.
 
@@ -55,6 +56,7 @@ def run(
         checkpoints: folder for the state of an unfinished training.
         threads: CPU threads.
         code_version: of this stage.
+        keep: do nothing if this very training is stored already.
 
     Raises:
         NarrowgaugeError: the architecture is no candidate, or does not fit the images.
@@ -67,7 +69,7 @@ def run(
     parameters = {
         "arch": arch,
         "graph": graph.digest,
-        "settings": settings.model_dump(mode="json", exclude={"threads"}),
+        "settings": {key: value for key, value in settings.deciding().items() if key != "threads"},
         "platform": [platform.device.type, platform.precision_name],
     }
     inputs = {"train": data[0].content_hash, "validation": data[1].content_hash}
@@ -77,7 +79,6 @@ def run(
     def report(epoch: Epoch) -> None:
         print(f"{arch}  {epoch.line(settings.epochs)}", flush=True)
 
-    trained = train_network(graph, settings, seed, data, platform, threads, unfinished, report)
     provenance = Provenance(
         stage="train",
         inputs=inputs,
@@ -85,6 +86,10 @@ def run(
         seed=seed,
         code_version=code_version,
     )
+    if keep and all(is_made_by(path, provenance, ignoring=["threads"]) for path in (weights, training)):
+        print(f"{arch} is trained already", flush=True)
+        return
+    trained = train_network(graph, settings, seed, data, platform, threads, unfinished, report)
     _write_weights(weights, arch, graph, trained, data[0], provenance)
     _write_history(training, arch, trained, platform, provenance)
     unfinished.discard()

@@ -1,0 +1,136 @@
+# Packs: many models of one stage in one job, for models so small that a job each is a waste. See docs/design.md.
+#
+# The main process plans who is in which pack as soon as the selection is known; its jobs read the plan. A pack's job
+# lays down the results of its models; a short local job for each model makes them the outputs of its stage. A model
+# that is in no pack is made by the stage's own rule.
+from narrowgauge.packs.plan import Facts, load_plan, replan, store_plan
+from narrowgauge.packs.record import failures
+from narrowgauge.packs.results import (
+    arch_of,
+    device_in,
+    files_of,
+    pack_sources,
+    sources_of,
+    tidy,
+)
+
+
+wildcard_constraints:
+    pack="[0-9]+",
+
+
+PACKED_STAGES = {
+    "train": EXPERIMENT.training,
+    "sweep": EXPERIMENT.sweep,
+    "export": EXPERIMENT.export,
+    "benchmark": EXPERIMENT.benchmark,
+}
+PLANS = {stage: load_plan(LAYOUT.packs(stage)) for stage in PACKED_STAGES}
+
+# A failed model leaves the pack's job unharmed, and so what waits for the job: the stages that packs of later ones
+# are made of are packed too, a model in each pack if need be.
+_sizes = [section.models_per_job for section in PACKED_STAGES.values()]
+PACK_SIZE = {
+    stage: _sizes[place] if max(_sizes[place:]) > 1 else None
+    for place, stage in enumerate(PACKED_STAGES)
+}
+
+if workflow.is_main_process:
+    # How many retries there are is known later, see `plan_packs`.
+    os.environ["NARROWGAUGE_RETRIES"] = "0"
+LOCKED_BY_OTHERS = any(Path(".snakemake/locks").glob("*"))
+
+
+envvars:
+    "NARROWGAUGE_RETRIES",
+
+
+def has_packs(stage):
+    """Whether the rules for packs of a stage are needed."""
+    return PACK_SIZE[stage] is not None or bool(PLANS[stage].packs)
+
+
+def plan_packs(archs):
+    """Plan the packs of all stages; jobs and dry runs take the plan as it is."""
+    if not workflow.is_main_process:
+        return
+    settings = workflow.execution_settings
+    os.environ["NARROWGAUGE_RETRIES"] = str(settings.retries)
+    # Another run's plan stays as it is; this run will be stopped before its first job.
+    only_looking = workflow.dryrun or (settings.lock and LOCKED_BY_OTHERS)
+    for stage in filter(has_packs, PACKED_STAGES):
+        facts = Facts(
+            made=lambda item: all(map(os.path.exists, files_of(LAYOUT, stage, item))),
+            ready=lambda item: all(
+                PLANS[source].pack_of(name)
+                or all(map(os.path.exists, files_of(LAYOUT, source, name)))
+                for source, name in sources_of(stage, item)
+            ),
+            failed=lambda pack: failures(LAYOUT.pack_record(stage, pack)),
+            size=PACK_SIZE[stage],
+            unit=arch_of if stage == "export" else str,
+            lane=device_in if stage == "benchmark" else lambda item: "",
+        )
+        before = PLANS[stage]
+        PLANS[stage] = replan(before, items_of(stage, archs), facts)
+        if not only_looking and PLANS[stage] != before:
+            for pack in before.packs.keys() - PLANS[stage].packs.keys():
+                LAYOUT.pack_record(stage, pack).unlink(missing_ok=True)
+            store_plan(PLANS[stage], LAYOUT.packs(stage))
+    if not only_looking:
+        tidy(LAYOUT)
+
+
+def items_of(stage, archs):
+    """All items of a stage: what its rule makes in one job each."""
+    match stage:
+        case "train" | "sweep":
+            return archs
+        case "export":
+            return expand("{arch}/{format}", arch=archs, format=EXPERIMENT.format_names)
+        case "benchmark":
+            return expand(
+                "{arch}/{format}/{device}",
+                arch=archs,
+                format=EXPERIMENT.format_names,
+                device=list(DEVICES),
+            )
+
+
+def pack_inputs(stage):
+    """Input function of a pack: what it waits for."""
+    return lambda wildcards: list(
+        map(str, pack_sources(LAYOUT, PLANS, stage, wildcards.pack))
+    )
+
+
+def pack_of(stage, item):
+    """Input function: the record of the pack that an item is in.
+
+    For an item in no pack a file that nothing makes, so that Snakemake takes the stage's own rule.
+    """
+
+    def record(wildcards):
+        selection()
+        pack = PLANS[stage].pack_of(item.format(**dict(wildcards.items())))
+        return str(LAYOUT.pack_record(stage, pack or "none"))
+
+    return record
+
+
+def device_of_pack(pack):
+    """The device of a pack of measurements."""
+    items = PLANS["benchmark"].packs.get(pack)
+    # A pack of an earlier plan that nothing asks for any more has no items.
+    return device_in(items[0]) if items else next(iter(DEVICES))
+
+
+def pack_graphs(wildcards):
+    """The networks of a pack of trainings."""
+    digests = all_digests()
+    return [digests.get(arch) for arch in PLANS["train"].packs.get(wildcards.pack, ())]
+
+
+def last_attempt(wildcards, attempt):
+    """Resource: whether there is no retry left. Until then a pack with a failed model is a failed job."""
+    return int(attempt > int(os.environ["NARROWGAUGE_RETRIES"]))

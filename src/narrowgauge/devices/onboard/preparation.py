@@ -1,0 +1,67 @@
+"""Make an environment of narrowgauge's own on the device, from wheels that the host sends."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from narrowgauge.devices.onboard.host import Host, say
+
+FAILED = 7
+
+
+def run(request: dict[str, Any]) -> int:
+    """Install wheels into a new environment, whole or not at all.
+
+    Neither pip nor a connection to the internet is needed here: pip comes as one of the wheels, and runs out of it.
+
+    Args:
+        request: ``folder``, where narrowgauge works; ``wheels``: ``name``, ``sha256`` and ``size`` of each, pip's
+            among them; ``packages`` to install; ``patience_seconds``.
+    """
+    host = Host(request["patience_seconds"])
+    folder = Path(request["folder"]).absolute()
+    fresh, wheels, environment = folder / "venv.new", folder / "wheels", folder / "venv"
+    try:
+        for leftover in (fresh, wheels):
+            shutil.rmtree(leftover, ignore_errors=True)
+        wheels.mkdir(parents=True)
+        for wheel in request["wheels"]:
+            _receive(wheel, wheels, host)
+        _call([sys.executable, "-m", "venv", "--without-pip", str(fresh)])
+        (pip,) = wheels.glob("pip-*.whl")
+        _call(
+            [
+                *(str(fresh / "bin" / "python"), str(pip / "pip"), "install", "--no-index", "--no-cache-dir"),
+                *("--disable-pip-version-check", "--no-compile", "--find-links", str(wheels), *request["packages"]),
+            ]
+        )
+        shutil.rmtree(environment, ignore_errors=True)
+        # Its scripts name the folder that it was made in, and nobody uses them: only its Python is called.
+        fresh.rename(environment)
+    except (OSError, ValueError, subprocess.CalledProcessError) as error:
+        output = getattr(error, "output", None) or ""
+        say("error", message=f"{error}: {output.strip()[-1000:]}" if output else str(error))
+        return FAILED
+    finally:
+        for leftover in (fresh, wheels):
+            shutil.rmtree(leftover, ignore_errors=True)
+    say("prepared", python=str(environment / "bin" / "python"))
+    return 0
+
+
+def _receive(wheel: dict[str, Any], folder: Path, host: Host) -> None:
+    content = host.file(wheel["sha256"], wheel["size"])
+    if hashlib.sha256(content).hexdigest() != wheel["sha256"]:
+        raise ValueError(f"{wheel['name']} did not arrive as it was sent")
+    (folder / wheel["name"]).write_bytes(content)
+
+
+def _call(command: list[str]) -> None:
+    subprocess.run(
+        command, check=True, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )

@@ -1,0 +1,102 @@
+"""Many models in one job: the same results, and a model that fails costs no other."""
+
+import json
+
+import pytest
+
+from narrowgauge.artefacts.files import read_header
+
+PACKS = {
+    "training": {"epochs": 1, "models_per_job": 2},
+    "sweep": {"models_per_job": 2},
+    "export": {"models_per_job": 3},
+}
+SESSIONS = {
+    "samples": 5,
+    "min_seconds": 0,
+    "warmup_seconds": 0,
+    "images": 10,
+    "models_per_job": 4,
+}
+FAILING = "mobilenetv2-s6-3"
+
+
+def contents(workflow):
+    """Content hashes of all that is no result of a clock or of the plan."""
+    return {
+        str(path.relative_to(workflow.results)): read_header(path)["content_hash"]
+        for path in workflow.results.glob("**/*.parquet")
+        if "scratch" not in path.parts and path.name != "summary.parquet"
+    }
+
+
+@pytest.fixture(scope="module")
+def packed(finished_once, tmp_path_factory):
+    """The small experiment with packs, in which one model failed; and what Snakemake said."""
+    workflow = type(finished_once)(tmp_path_factory.mktemp("packed") / "checkout")
+    workflow.create()
+    workflow.configure(**PACKS, benchmark=SESSIONS)
+    # Its results cannot be laid down.
+    obstacle = workflow.results / "scratch/packs/all/models" / FAILING / "weights.parquet"
+    obstacle.mkdir(parents=True)
+    (obstacle / "full").touch()
+    result = workflow.snakemake("--keep-going", "--retries", "1", check=False)
+    return workflow, result, obstacle
+
+
+def test_the_others_are_done_and_the_failed_one_is_named(packed, finished_once):
+    workflow, result, _ = packed
+    assert result.returncode != 0
+    expected = {name: digest for name, digest in contents(finished_once).items() if FAILING not in name}
+    found = contents(workflow)
+    assert found.items() <= expected.items()
+    assert expected.keys() - found.keys() == {"training.parquet", "formats.parquet"}
+    log = (workflow.results / f"logs/train/{FAILING}.log").read_text()
+    assert f"{FAILING} failed in pack" in log
+    assert "weights.parquet" in log
+    assert json.loads((workflow.results / "packs/train/1.json").read_text())["failed"].keys() == {FAILING}
+    other = json.loads((workflow.results / "packs/train/1.json").read_text())["made"][0]
+    # There was a second attempt, which found the other one.
+    assert "is trained already" in (workflow.results / f"logs/train/{other}.log").read_text()
+
+
+def test_the_same_command_again_makes_what_failed_and_only_that(packed, finished_once):
+    workflow, _, obstacle = packed
+    (obstacle / "full").unlink()
+    obstacle.rmdir()
+    planned = workflow.planned()
+    assert planned["train"] == planned["sweep"] == 1
+    assert planned["export"] == planned["benchmark"] == 3
+    assert set(planned) == {"train", "sweep", "export", "benchmark", "aggregate", "figures"}
+    before = workflow.modified()
+    workflow.snakemake()
+    changed = {name for name, time in workflow.modified().items() if before.get(name) != time}
+    assert all(FAILING in name or "/" not in name for name in changed)
+    assert contents(workflow) == contents(finished_once)
+    assert not workflow.planned()
+    assert not list((workflow.results / "scratch").glob("**/*.onnx"))
+
+
+def test_no_packs_any_more_reruns_nothing(packed):
+    workflow, *_ = packed
+    workflow.configure()
+    assert not workflow.planned()
+
+
+def test_a_deleted_result_of_a_pack_is_made_again(packed):
+    workflow, *_ = packed
+    workflow.configure(**PACKS, benchmark=SESSIONS)
+    weights = workflow.results / "models/resnext-s3-4/weights.parquet"
+    before = read_header(weights)["content_hash"]
+    weights.unlink()
+    assert workflow.planned()["train_pack"] == 1
+    workflow.snakemake("--until", "train_collect")
+    assert read_header(weights)["content_hash"] == before
+
+
+def test_a_changed_setting_does_packs_anew(packed):
+    workflow, *_ = packed
+    workflow.configure(**{**PACKS, "training": {"epochs": 2, "models_per_job": 2}}, benchmark=SESSIONS)
+    planned = workflow.planned()
+    # One model failed in its pack and was made alone.
+    assert (planned["train_pack"], planned["train_collect"], planned["train"]) == (2, 2, 1)
