@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from narrowgauge.config.load import canonical_yaml, load, store_resolved
 from narrowgauge.config.model import Experiment
+from narrowgauge.config.training import TrainingSettings
 from narrowgauge.costs import costs_of
 from narrowgauge.errors import NarrowgaugeError
 from narrowgauge.spaces import build
@@ -138,7 +139,7 @@ def test_every_problem_is_told_at_once():
         ({"seed": float("nan")}, "seed: nan; allowed: a whole number"),
         ({"seed": 1 << 40_000}, "seed: a huge number; allowed: a whole number"),
         ({"training": {"learning_rate": float("inf")}}, "training.learning_rate: inf; allowed: a number"),
-        ({"training": ["epochs", 3]}, "training: ['epochs', 3]; allowed: a mapping with the keys epochs"),
+        ({"training": ["epochs", 3]}, "training: ['epochs', 3]; allowed: a mapping with the keys recipe"),
         ({"architectures": ["synthwide-2"]}, "architectures[0]: synthwide-2 takes larger images"),
         ({"laws": {"mobilnetv2": {"s7": {}}}}, "laws.mobilnetv2: "),
         (
@@ -201,6 +202,25 @@ def test_units_and_exponents_are_understood():
 def test_an_empty_section_takes_its_defaults():
     assert load(RIGHT | {"limits": None, "training": {"augmentation": None}, "exclude": None}) == load(RIGHT)
     assert problems(architectures=None)[0].startswith("architectures: not given; allowed: a list")
+
+
+def test_a_recipe_sets_what_is_not_given():
+    plain, fast = (load(RIGHT | {"training": training}).training for training in ({}, {"recipe": "fast"}))
+    assert plain == load(RIGHT | {"training": {"recipe": "standard"}}).training
+    assert fast.epochs < plain.epochs / 2
+    assert fast.augmentation.flip == "alternating"
+    own = load(RIGHT | {"training": {"recipe": "fast", "epochs": 3, "augmentation": {"flip": False}}}).training
+    assert (own.epochs, own.augmentation.flip) == (3, False)
+    assert own.augmentation.shift == fast.augmentation.shift
+    assert load(RIGHT | {"training": {"recipe": "fast", "augmentation": None}}).training == fast
+    # Results depend on the values, wherever they come from.
+    assert TrainingSettings(**fast.deciding()).deciding() == fast.deciding()
+
+
+def test_an_unknown_recipe_is_refused():
+    assert problems(training={"recipe": "fastest"}) == [
+        "training.recipe: 'fastest'; did you mean fast?; allowed: one of standard, fast",
+    ]
 
 
 def test_latency_limits_hold_for_every_device_or_for_those_named():

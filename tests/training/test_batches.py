@@ -18,9 +18,10 @@ def random_images(count: int = 10) -> ImageSet:
     return ImageSet(images, torch.arange(count), NORMALISATION, count, "", {})
 
 
-def one_epoch(images: ImageSet, augmentation: Augmentation, batch_size: int = 3, seed: int = 0):
-    batches = Batches(images, augmentation, batch_size, torch.device("cpu"))
-    return list(batches.epoch(torch.Generator().manual_seed(seed)))
+def one_epoch(images: ImageSet, augmentation: Augmentation, batch_size: int = 3, seed: int = 0, number: int = 1):
+    fixed = torch.Generator().manual_seed(0)
+    batches = Batches(images, augmentation, batch_size, torch.device("cpu"), fixed)
+    return list(batches.epoch(number, torch.Generator().manual_seed(seed)))
 
 
 def test_without_augmentation_an_epoch_is_the_normalised_images_in_another_order():
@@ -65,6 +66,27 @@ def place(padded: np.ndarray, image: np.ndarray, shift: int) -> tuple[int, int, 
                 if np.array_equal(crop[:, :, ::-1] if mirrored else crop, image):
                     return down, right, mirrored
     raise AssertionError("this image is no crop of its source")
+
+
+def test_alternating_flips_show_every_image_both_ways_in_two_epochs():
+    images = random_images(200)
+    mirrored = []
+    for number in (1, 2, 3):
+        served = one_epoch(
+            images, Augmentation(flip="alternating", shift=0), batch_size=200, seed=number, number=number
+        )
+        pixels, labels = served[0]
+        plain = images.normalised()[labels]
+        turned = [torch.equal(image, other.flip(2)) for image, other in zip(pixels, plain, strict=True)]
+        assert all(
+            is_turned or torch.equal(image, other)
+            for is_turned, image, other in zip(turned, pixels, plain, strict=True)
+        )
+        mirrored.append(dict(zip(labels.tolist(), turned, strict=True)))
+    first, second, third = mirrored
+    assert 60 < sum(first.values()) < 140
+    assert all(first[label] != second[label] for label in first)
+    assert first == third
 
 
 def test_the_generator_decides_everything():

@@ -10,19 +10,27 @@ from narrowgauge.training.schedule import learning_rate
 
 @settings(deadline=None)
 @given(st.integers(2, 60), st.integers(0, 1), st.floats(1e-3, 10))
-def test_cosine_part_is_that_of_torch(steps, warmup, peak):
+@pytest.mark.parametrize(
+    ("schedule", "of_torch"),
+    [
+        ("cosine", torch.optim.lr_scheduler.CosineAnnealingLR),
+        ("linear", lambda optimiser, steps: torch.optim.lr_scheduler.PolynomialLR(optimiser, steps, power=1.0)),
+    ],
+)
+def test_the_way_down_is_that_of_torch(schedule, of_torch, steps, warmup, peak):
     optimiser = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=peak)
-    scheduler = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, steps - warmup)
+    scheduler = of_torch(optimiser, steps - warmup)
     for step in range(warmup, steps):
-        assert learning_rate(step, steps, warmup, peak) == pytest.approx(optimiser.param_groups[0]["lr"], rel=1e-6)
+        expected = optimiser.param_groups[0]["lr"]
+        assert learning_rate(step, steps, warmup, peak, schedule) == pytest.approx(expected, rel=1e-6)
         optimiser.step()
         scheduler.step()
 
 
 @settings(deadline=None)
-@given(st.integers(2, 200), st.floats(0, 30), st.floats(1e-3, 10))
-def test_rises_to_the_peak_then_falls_and_stays_positive(steps, warmup, peak):
-    rates = [learning_rate(step, steps, warmup, peak) for step in range(steps)]
+@given(st.integers(2, 200), st.floats(0, 30), st.floats(1e-3, 10), st.sampled_from(["cosine", "linear"]))
+def test_rises_to_the_peak_then_falls_and_stays_positive(steps, warmup, peak, schedule):
+    rates = [learning_rate(step, steps, warmup, peak, schedule) for step in range(steps)]
     assert all(0 < rate <= peak for rate in rates)
     top = rates.index(max(rates))
     assert rates[: top + 1] == sorted(rates[: top + 1])

@@ -14,9 +14,23 @@ class Batches:
 
     Images lie with their channels last, as uint8, mirrored outwards at their edges by the largest shift. A crop is
     then a window into that memory: all windows are one strided view, and a batch is a single gather from it.
+
+    Args:
+        images: the split.
+        augmentation: changes of its images.
+        batch_size: images in a batch, at most as many as there are.
+        device: where the images lie.
+        generator: of what is drawn once for all epochs, on the CPU.
     """
 
-    def __init__(self, images: ImageSet, augmentation: Augmentation, batch_size: int, device: torch.device) -> None:
+    def __init__(
+        self,
+        images: ImageSet,
+        augmentation: Augmentation,
+        batch_size: int,
+        device: torch.device,
+        generator: torch.Generator,
+    ) -> None:
         self._count = len(images)
         self._batch_size = min(batch_size, self._count)
         self._augmentation = augmentation
@@ -24,6 +38,7 @@ class Batches:
         self._labels = images.labels.to(device)
         self._windows = _windows(images.images.to(device), augmentation.shift)
         _, self._channels, self._height, self._width = images.images.shape
+        self._mirrored_first = torch.rand(self._count, generator=generator) < 0.5
         # One value per (column, channel), so that the innermost loop of the arithmetic is a whole row.
         self._scale = images.normalisation.scale.repeat(self._width).to(device)
         self._shift = images.normalisation.shift.repeat(self._width).to(device)
@@ -37,10 +52,11 @@ class Batches:
         """Images in all batches of an epoch."""
         return len(self) * self._batch_size
 
-    def epoch(self, generator: torch.Generator) -> Iterator[tuple[Tensor, Tensor]]:
+    def epoch(self, number: int, generator: torch.Generator) -> Iterator[tuple[Tensor, Tensor]]:
         """The batches of one epoch.
 
         Args:
+            number: from 1; alternating flips depend on it.
             generator: of all that is random in it, on the CPU.
 
         Yields:
@@ -49,7 +65,10 @@ class Batches:
         # Drawn for the whole epoch at once, on the CPU: the same on every device.
         order = torch.randperm(self._count, generator=generator)
         offsets = torch.randint(2 * self._augmentation.shift + 1, (2, self._count), generator=generator)
-        mirrored = torch.rand(self._count, generator=generator) < 0.5
+        if self._augmentation.flip == "alternating":
+            mirrored = self._mirrored_first[order] ^ (number % 2 == 0)
+        else:
+            mirrored = torch.rand(self._count, generator=generator) < 0.5
         chosen = [tensor.to(self._device).split(self._batch_size) for tensor in (order, *offsets, mirrored)]
         for positions, down, right, mirror in list(zip(*chosen, strict=True))[: len(self)]:
             yield self._images(positions, down, right, mirror), self._labels[positions]

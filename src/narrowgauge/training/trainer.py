@@ -9,7 +9,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import nn
-from torch.nn import functional
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from narrowgauge.config.training import TrainingSettings
@@ -19,6 +18,7 @@ from narrowgauge.networks.network import Network
 from narrowgauge.networks.state import Arrays, initialise, load_arrays, state_arrays
 from narrowgauge.training.batches import Batches
 from narrowgauge.training.evaluation import evaluate
+from narrowgauge.training.gradients import Gradients
 from narrowgauge.training.history import Epoch
 from narrowgauge.training.platform import Platform
 from narrowgauge.training.reproducibility import epoch_generator
@@ -52,10 +52,17 @@ class Trainer:
         self._platform = platform
         self._validation = validation
         settings = attempt.settings
-        self._batches = Batches(train, settings.augmentation, settings.batch_size, platform.device)
+        self._batches = Batches(
+            train,
+            settings.augmentation,
+            settings.batch_size,
+            platform.device,
+            epoch_generator(attempt.seed, attempt.number, 0),
+        )
         network = Network(graph)
         initialise(network, attempt.seed)
         self._network: Network = network.to(platform.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self._gradients = Gradients(self._network, platform, settings.label_smoothing)
         self._optimiser = _optimiser(self._network, settings)
         self._average = (
             AveragedModel(self._network, multi_avg_fn=get_ema_multi_avg_fn(settings.ema_decay), use_buffers=True)
@@ -135,22 +142,19 @@ class Trainer:
         rate = 0.0
         self._network.train()
         generator = epoch_generator(self._attempt.seed, self._attempt.number, number)
-        for step, (images, labels) in enumerate(self._batches.epoch(generator), start=(number - 1) * steps):
-            rate = learning_rate(step, settings.epochs * steps, settings.warmup_epochs * steps, self._attempt.peak_rate)
+        warmup, peak = settings.warmup_epochs * steps, self._attempt.peak_rate
+        for step, (images, labels) in enumerate(self._batches.epoch(number, generator), start=(number - 1) * steps):
+            rate = learning_rate(step, settings.epochs * steps, warmup, peak, settings.schedule)
             for group in self._optimiser.param_groups:
                 group["lr"] = rate
-            with self._platform.autocast():
-                logits = self._network(images)
-            logits = logits.float()
-            loss = functional.cross_entropy(logits, labels, label_smoothing=settings.label_smoothing)
-            loss.backward()
+            loss, right_here = self._gradients.add(images, labels)
             self._optimiser.step()
             self._optimiser.zero_grad(set_to_none=True)
             if self._average is not None:
                 self._average.update_parameters(self._network)
             # Summed on the device: reading a value in every step would make the CPU wait for a GPU.
-            loss_sum += loss.detach()
-            right += (logits.detach().argmax(1) == labels).sum()
+            loss_sum += loss
+            right += right_here
         return loss_sum.item() / steps, right.item() / self._batches.images_per_epoch, rate
 
 
