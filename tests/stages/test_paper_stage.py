@@ -1,5 +1,6 @@
 """The paper's tables and figures, from the release and from results made up to be told apart."""
 
+import json
 from itertools import product
 from pathlib import Path
 
@@ -9,7 +10,9 @@ import pytest
 from narrowgauge.artefacts.files import read, write
 from narrowgauge.artefacts.provenance import Provenance
 from narrowgauge.artefacts.schemas import summary
+from narrowgauge.errors import NarrowgaugeError
 from narrowgauge.layout import Layout
+from narrowgauge.published import release as release_files
 from narrowgauge.report import paper_tables
 from narrowgauge.stages import import_published, paper
 
@@ -127,3 +130,26 @@ def test_page_of_own_results(own: Layout) -> None:
     text = paper.run(layout=own)[0].read_text()
     assert "Data: digits; test accuracy over 100 images, 5 networks. Latency: own measurements" in text
     assert "Networks are chosen by validation accuracy" in text
+
+
+def test_accuracies_beside_the_published_ones(own: Layout) -> None:
+    published = {"probenet-s": 0.70, "resnext-s3-0": 0.73, "resnext-s3-2": 0.76, "vgg-s1-0": 0.9}
+    text = paper.run(layout=own, published=published)[0].read_text()
+    assert "Published: the release IBM/iotnets" in text
+    table = pd.read_csv(own.paper("beside_published.csv"), dtype=str).set_index("network")
+    assert table["difference"].to_dict() == {
+        "probenet-s": "-1.00",
+        "resnext-s3-0": "+1.00",
+        "resnext-s3-2": "+0.00",
+        "mean": "+0.00 ± 1.00",
+    }
+    assert table.loc["mean", "test, %"] == "73.00"
+
+
+def test_published_accuracies_are_read_from_all_files(published: Path, tmp_path: Path) -> None:
+    rows = json.loads((published / "NetConfigs.json").read_text())
+    found = release_files.accuracies(published)
+    assert len(found) == len(rows)
+    assert found["mobilenetv2-s6-10"] == pytest.approx(0.5155, abs=1e-6)
+    with pytest.raises(NarrowgaugeError, match=r"holds no NetConfigs\.json"):
+        release_files.accuracies(tmp_path)

@@ -23,14 +23,15 @@ def _import(options: argparse.Namespace) -> None:
 
 
 def _paper(options: argparse.Namespace) -> None:
-    from narrowgauge.published.release import devices_in
+    from narrowgauge.published.release import accuracies, devices_in
     from narrowgauge.stages import paper
 
     layout = Layout(options.folder)
+    published = accuracies(options.release) if options.release else None
     if not layout.summary.exists() and devices_in(options.folder):
         layout = Layout(options.output)
         _import(options)
-    page, *others = paper.run(layout=layout)
+    page, *others = paper.run(layout=layout, published=published)
     print(f"{page}, with {len(others)} tables and figures beside it")
 
 
@@ -42,6 +43,9 @@ def add_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
 
     paper = commands.add_parser("paper", help="the tables and figures of the paper, from any results")
     paper.add_argument("folder", type=Path, help="results of an experiment; the release itself is imported first")
+    paper.add_argument(
+        "--release", type=Path, help="the published release, whose accuracies then stand beside those of the results"
+    )
     paper.set_defaults(command=_paper)
     for parser in (release, paper):
         parser.add_argument(

@@ -87,6 +87,18 @@ def listed_rows(folder: Path) -> list[Listed]:
     return [] if path is None else _rows(path, Listed)
 
 
+def accuracies(folder: Path) -> dict[str, float]:
+    """Published test accuracy of every network that any of the files lists.
+
+    Raises:
+        NarrowgaugeError: there is no file of the release, or one that is none.
+    """
+    rows = [*listed_rows(folder), *(row for device in devices_in(folder) for row in timed_rows(folder, device))]
+    if not rows:
+        raise NarrowgaugeError(f"{folder} holds no {_LIST} and no results_*.json of the published release")
+    return {row.arch: row.acc for row in rows}
+
+
 def _files(folder: Path, pattern: str) -> Iterator[Path]:
     """Files of that name in the folder, or in those below it where the release keeps them."""
     for place in (folder, folder / "configs", folder / "results"):

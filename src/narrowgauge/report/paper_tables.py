@@ -1,6 +1,6 @@
 """The tables of the paper, from the summary of any experiment."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
@@ -101,6 +101,35 @@ def headline(summary: pd.DataFrame) -> pd.DataFrame:
             }
         )
     return pd.DataFrame(rows)
+
+
+def beside_published(summary: pd.DataFrame, published: Mapping[str, float]) -> pd.DataFrame:
+    """Test accuracy in float of every network that was published, beside the published one.
+
+    The last row is the mean over the networks; its spread is the standard deviation (n - 1) of the differences.
+
+    Args:
+        summary: rows of the summary artefact.
+        published: test accuracies by architecture.
+    """
+    floats = summary[(summary["resolved_format"] == FLOAT) & summary["arch"].isin(list(published))]
+    rows = floats.dropna(subset=["test_accuracy"]).drop_duplicates("arch")
+    rows = rows.sort_values(["trainable_parameters", "arch"])
+    ours, theirs = 100 * rows["test_accuracy"].astype(float), 100 * rows["arch"].map(published).astype(float)
+    difference = ours - theirs
+    table = pd.DataFrame(
+        {
+            "network": rows["arch"],
+            "parameters": rows["trainable_parameters"].astype(str),
+            "test, %": ours.map("{:.2f}".format),
+            "published, %": theirs.map("{:.2f}".format),
+            "difference": difference.map("{:+.2f}".format),
+        }
+    )
+    if len(rows) > 1:
+        spread = f"{difference.mean():+.2f} ± {difference.std():.2f}"
+        table.loc[len(summary)] = ["mean", "", f"{ours.mean():.2f}", f"{theirs.mean():.2f}", spread]
+    return table
 
 
 def _on_any_device(summary: pd.DataFrame) -> pd.DataFrame:

@@ -1,5 +1,6 @@
 """The tables and figures of the paper, from whatever results are there."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import pandas as pd
@@ -11,15 +12,23 @@ from narrowgauge.artefacts.schemas import summary as summary_schema
 from narrowgauge.layout import Layout
 from narrowgauge.published.paper import FLOAT, MEMORY_KIB, RUNTIME
 from narrowgauge.report import figures
-from narrowgauge.report.paper_tables import headline, optimal_networks, under_both, under_time, under_weights
+from narrowgauge.report.paper_tables import (
+    beside_published,
+    headline,
+    optimal_networks,
+    under_both,
+    under_time,
+    under_weights,
+)
 from narrowgauge.report.tables import to_markdown
 
 
-def run(*, layout: Layout) -> list[Path]:
+def run(*, layout: Layout, published: Mapping[str, float] | None = None) -> list[Path]:
     """Write ``paper/`` beside the results: each table as CSV, each figure as SVG, and all of it on ``paper.md``.
 
     Args:
         layout: of an experiment, or of an import of the release.
+        published: test accuracies of the release by architecture, to stand beside those of an experiment.
 
     Returns:
         The page, then all other files.
@@ -31,7 +40,14 @@ def run(*, layout: Layout) -> list[Path]:
     rows = artefact.frame()
     origin = _origin(rows, str(artefact.attributes["data"]), int(artefact.attributes["test_images"]))
     written, parts = [], [f"# Tables and figures of the paper, from the experiment {artefact.attributes['experiment']}"]
-    for name, (title, note, table) in _tables(rows).items():
+    tables = _tables(rows)
+    if published is not None:
+        tables["beside_published"] = (
+            "Test accuracy beside the published one",
+            "Published: the release IBM/iotnets, on the original CIFAR-10.",
+            beside_published(rows, published),
+        )
+    for name, (title, note, table) in tables.items():
         path = layout.paper(f"{name}.csv")
         write_bytes(path, table.to_csv(index=False).encode())
         written.append(path)

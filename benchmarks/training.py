@@ -1,0 +1,156 @@
+"""Images per second in training, beside a plain PyTorch loop, on two cores.
+
+    python benchmarks/training.py [NETWORK ...] [--images 9000] [--batch 128] [--json]
+
+The plain loop is what one writes from the tutorials: a data set of PIL images, torchvision's transforms (padded random
+crop, flip, tensor, normalise), a DataLoader with two worker processes, and the same network in eager PyTorch on all
+cores. narrowgauge trains as its workflow does: as many networks side by side as there are cores, one thread each.
+Both see the same images, batches and epochs, in processes of their own, in turns; the figure of each is that of its
+best turn, without the first epoch.
+"""
+
+import argparse
+import json
+import multiprocessing
+import os
+import time
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from PIL import Image
+from timing import machine, use_cores
+from torch.nn import functional
+from torch.utils.data import DataLoader, Dataset
+from torchvision import transforms
+
+from narrowgauge.config.training import TrainingSettings
+from narrowgauge.data.images import ImageSet
+from narrowgauge.data.normalisation import Normalisation
+from narrowgauge.networks.network import Network
+from narrowgauge.networks.state import initialise
+from narrowgauge.spaces import build
+from narrowgauge.training.memory import keep_freed_memory
+from narrowgauge.training.platform import choose_platform
+from narrowgauge.training.reproducibility import reproducible
+from narrowgauge.training.trainer import Attempt, Trainer
+
+MEAN, STD = (0.4914, 0.4822, 0.4465), (0.247, 0.2435, 0.2616)
+CORES = 2
+EPOCHS = 3
+NETWORKS = ["mobilenetv2-s6-10", "pnasnet-s3-70", "mobilenetv2-s4-2", "densenet-s3-24", "resnext-s3-10"]
+
+
+class Pictures(Dataset):
+    """Pictures in memory, each transformed when it is asked for."""
+
+    def __init__(self, pixels: np.ndarray, labels: np.ndarray, transform: Callable) -> None:
+        self._pictures = [Image.fromarray(picture) for picture in pixels.transpose(0, 2, 3, 1)]
+        self._labels = labels
+        self._transform = transform
+
+    def __len__(self) -> int:
+        return len(self._pictures)
+
+    def __getitem__(self, index: int) -> tuple[torch.Tensor, int]:
+        return self._transform(self._pictures[index]), int(self._labels[index])
+
+
+def pixels_and_labels(count: int) -> tuple[np.ndarray, np.ndarray]:
+    random = np.random.default_rng(0)
+    return random.integers(0, 256, (count, 3, 32, 32), np.uint8), random.integers(0, 10, count)
+
+
+def plain(arch: str, count: int, batch: int) -> float:
+    """Images per second of the plain loop."""
+    use_cores(CORES)
+    torch.set_num_threads(CORES)
+    transform = transforms.Compose(
+        [
+            transforms.RandomCrop(32, padding=4),
+            transforms.RandomHorizontalFlip(),
+            transforms.ToTensor(),
+            transforms.Normalize(MEAN, STD),
+        ]
+    )
+    pictures = Pictures(*pixels_and_labels(count), transform)
+    loader = DataLoader(
+        pictures, batch, shuffle=True, num_workers=2, drop_last=True, persistent_workers=True, prefetch_factor=4
+    )
+    network = Network(build(arch))
+    initialise(network, 0)
+    optimiser = torch.optim.SGD(network.parameters(), lr=0.1, momentum=0.9, weight_decay=5e-4, nesterov=True)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, EPOCHS * len(loader))
+    rates = []
+    for _ in range(EPOCHS):
+        started = time.perf_counter()
+        for images, labels in loader:
+            loss = functional.cross_entropy(network(images), labels)
+            optimiser.zero_grad()
+            loss.backward()
+            optimiser.step()
+            schedule.step()
+        rates.append(len(loader) * batch / (time.perf_counter() - started))
+    return max(rates[1:])
+
+
+def ours_alone(arch: str, count: int, batch: int) -> float:
+    """Images per second of one network on one core, as the stage trains it."""
+    keep_freed_memory()
+    settings = TrainingSettings(epochs=EPOCHS, batch_size=batch)
+    pixels, labels = pixels_and_labels(count)
+    images = ImageSet(torch.from_numpy(pixels), torch.from_numpy(labels), Normalisation(MEAN, STD), 10, "", {})
+    with reproducible(1):
+        trainer = Trainer(build(arch), Attempt(0, 0, settings), images, images, choose_platform(settings))
+        return max([trainer.run_epoch(number).images_per_second for number in range(1, EPOCHS + 1)][1:])
+
+
+def ours(arch: str, count: int, batch: int) -> float:
+    """Images per second of as many networks side by side as there are cores."""
+    use_cores(CORES)
+    with multiprocessing.get_context("spawn").Pool(CORES) as pool:
+        return sum(pool.starmap(ours_alone, [(arch, count, batch)] * CORES))
+
+
+def in_own_process(contender: Callable[[str, int, int], float], *arguments: object) -> float:
+    """A contender's figure; its process leaves no threads or memory to the next."""
+    context = multiprocessing.get_context("spawn")
+    answers = context.SimpleQueue()
+    process = context.Process(target=_answer, args=(answers, contender, *arguments))
+    process.start()
+    rate = answers.get()
+    process.join()
+    return rate
+
+
+def _answer(answers: "multiprocessing.SimpleQueue[float]", contender: Callable, *arguments: object) -> None:
+    answers.put(contender(*arguments))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("networks", nargs="*", default=NETWORKS)
+    parser.add_argument("--images", type=int, default=9000)
+    parser.add_argument("--batch", type=int, default=128)
+    parser.add_argument("--turns", type=int, default=2)
+    parser.add_argument("--json", action="store_true")
+    arguments = parser.parse_args()
+    rows = []
+    for arch in arguments.networks:
+        rates = {"plain": 0.0, "narrowgauge": 0.0}
+        for _ in range(arguments.turns):
+            for name, contender in (("plain", plain), ("narrowgauge", ours)):
+                rate = in_own_process(contender, arch, arguments.images, arguments.batch)
+                rates[name] = max(rates[name], rate)
+        rows.append({"network": arch, **rates, "ratio": rates["narrowgauge"] / rates["plain"]})
+        if not arguments.json:
+            print(f"{arch:22} plain {rates['plain']:6.0f}  narrowgauge {rates['narrowgauge']:6.0f} images/s", end="")
+            print(f"  ratio {rows[-1]['ratio']:.2f}", flush=True)
+    if arguments.json:
+        print(json.dumps({"machine": machine("torch", "torchvision"), "load": os.getloadavg()[0], "rows": rows}))
+    else:
+        print(machine("torch", "torchvision"))
+
+
+if __name__ == "__main__":
+    main()
