@@ -13,6 +13,7 @@ RECIPES: Mapping[str, Mapping[str, Any]] = {
     "standard": {},
     "fast": {
         "epochs": 16,
+        "learning_rate": 0.4,
         "schedule": "linear",
         "augmentation": {"flip": "alternating", "shift": 2},
     },
@@ -37,7 +38,7 @@ class TrainingSettings(Section):
     """Defaults of all other keys: `standard` is the usual CIFAR recipe, `fast` reaches the same accuracy in a fraction
     of the time ([training.md](training.md)). A key that is given beside it counts."""
 
-    epochs: int = Field(default=60, ge=1)
+    epochs: int = Field(default=200, ge=1)
     """Passes over the training images."""
 
     batch_size: int = Field(default=128, ge=1)
