@@ -5,6 +5,7 @@ from typing import Literal, Self
 from pydantic import Field, model_validator
 
 from narrowgauge.config.base import Section
+from narrowgauge.config.byte_size import Bytes
 
 
 class BestRule(Section):
@@ -20,8 +21,8 @@ class BestRule(Section):
     loss_points: float = Field(default=1.0, ge=0, le=100)
     """Percentage points of validation accuracy that may be lost against e8m23, under the rule `loss`."""
 
-    max_bytes: int | None = Field(default=None, ge=1)
-    """Bytes that the network may take, under the rules `weights` and `memory`."""
+    max_bytes: Bytes | None = None
+    """Bytes that the network may take, also with a unit as in `32KiB`, under the rules `weights` and `memory`."""
 
     @model_validator(mode="after")
     def _has_its_limit(self) -> Self:
