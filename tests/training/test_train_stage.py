@@ -109,7 +109,14 @@ def test_a_killed_training_ends_with_the_same_bits(undisturbed, prepared, tmp_pa
     assert content(tmp_path) == content(undisturbed)
 
 
-@pytest.mark.parametrize("changes", [{"ema_decay": 0.98, "nesterov": False, "label_smoothing": 0.1}, {"momentum": 0.0}])
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"ema_decay": 0.98, "nesterov": False, "label_smoothing": 0.1},
+        {"momentum": 0.0},
+        {"optimiser": "muon", "augmentation": Augmentation(flip="alternating")},
+    ],
+)
 def test_an_interrupted_training_ends_with_the_same_bits_under_other_settings(changes, prepared, tmp_path, monkeypatch):
     settings = SHORT.model_copy(update=changes)
     run(tmp_path / "whole", prepared, settings)

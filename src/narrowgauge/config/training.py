@@ -13,7 +13,8 @@ RECIPES: Mapping[str, Mapping[str, Any]] = {
     "standard": {},
     "fast": {
         "epochs": 16,
-        "learning_rate": 0.4,
+        "optimiser": "muon",
+        "learning_rate": 0.3,
         "schedule": "linear",
         "augmentation": {"flip": "alternating", "shift": 2},
     },
@@ -32,7 +33,7 @@ class Augmentation(Section):
 
 
 class TrainingSettings(Section):
-    """Stochastic gradient descent with momentum, linear warm-up and a falling learning rate."""
+    """Descent with momentum, linear warm-up and a falling learning rate."""
 
     recipe: Literal["standard", "fast"] = "standard"
     """Defaults of all other keys: `standard` is the usual CIFAR recipe, `fast` reaches the same accuracy in a fraction
@@ -52,6 +53,13 @@ class TrainingSettings(Section):
 
     warmup_epochs: float = Field(default=1.0, ge=0)
     """Epochs over which the learning rate rises linearly from zero to its peak."""
+
+    optimiser: Literal["sgd", "muon"] = "sgd"
+    """`sgd`: stochastic gradient descent. `muon`: the same for biases, batch norms and grouped convolutions; all other
+    kernels and matrices by Muon, which makes their momentum orthogonal first (Jordan et al., 2024)."""
+
+    muon_learning_rate: float = Field(default=0.05, gt=0)
+    """Peak learning rate of Muon; it rises and falls as the other one does."""
 
     momentum: float = Field(default=0.9, ge=0, lt=1)
     """Momentum of the gradient."""

@@ -8,7 +8,6 @@ from time import perf_counter
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from narrowgauge.config.training import TrainingSettings
@@ -20,6 +19,7 @@ from narrowgauge.training.batches import Batches
 from narrowgauge.training.evaluation import evaluate
 from narrowgauge.training.gradients import Gradients
 from narrowgauge.training.history import Epoch
+from narrowgauge.training.optimiser import Optimiser
 from narrowgauge.training.platform import Platform
 from narrowgauge.training.reproducibility import epoch_generator
 from narrowgauge.training.schedule import learning_rate
@@ -63,7 +63,7 @@ class Trainer:
         initialise(network, attempt.seed)
         self._network: Network = network.to(platform.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self._gradients = Gradients(self._network, platform, settings.label_smoothing)
-        self._optimiser = _optimiser(self._network, settings)
+        self._optimiser = Optimiser(self._network, settings)
         self._average = (
             AveragedModel(self._network, multi_avg_fn=get_ema_multi_avg_fn(settings.ema_decay), use_buffers=True)
             if settings.ema_decay is not None
@@ -99,10 +99,8 @@ class Trainer:
     def state(self) -> Arrays:
         """All that the next epoch depends on."""
         state = state_arrays(self._network)
-        for name, parameter in self._network.named_parameters():
-            buffer = self._optimiser.state.get(parameter, {}).get("momentum_buffer")
-            if buffer is not None:
-                state[_MOMENTUM + name] = buffer.cpu().contiguous().clone().numpy()
+        for name, momentum in self._optimiser.momenta().items():
+            state[_MOMENTUM + name] = momentum.cpu().contiguous().clone().numpy()
         if self._average is not None:
             state |= {_AVERAGE + name: array for name, array in state_arrays(self._averaged).items()}
         return state
@@ -110,15 +108,9 @@ class Trainer:
     def restore(self, state: Mapping[str, NDArray[np.float32]]) -> None:
         """Go back to a state."""
         load_arrays(self._network, {name: array for name, array in state.items() if "/" not in name})
-        for name, parameter in self._network.named_parameters():
-            if (array := state.get(_MOMENTUM + name)) is not None:
-                buffer = torch.empty_like(parameter, requires_grad=False).copy_(torch.tensor(array))
-                self._optimiser.state[parameter]["momentum_buffer"] = buffer
+        self._optimiser.restore(_below(_MOMENTUM, state))
         if self._average is not None:
-            load_arrays(
-                self._averaged,
-                {name.removeprefix(_AVERAGE): array for name, array in state.items() if name.startswith(_AVERAGE)},
-            )
+            load_arrays(self._averaged, _below(_AVERAGE, state))
             # Above zero: the next update averages instead of starting the average.
             self._average.n_averaged.fill_(1)
 
@@ -145,11 +137,8 @@ class Trainer:
         warmup, peak = settings.warmup_epochs * steps, self._attempt.peak_rate
         for step, (images, labels) in enumerate(self._batches.epoch(number, generator), start=(number - 1) * steps):
             rate = learning_rate(step, settings.epochs * steps, warmup, peak, settings.schedule)
-            for group in self._optimiser.param_groups:
-                group["lr"] = rate
             loss, right_here = self._gradients.add(images, labels)
-            self._optimiser.step()
-            self._optimiser.zero_grad(set_to_none=True)
+            self._optimiser.step(rate)
             if self._average is not None:
                 self._average.update_parameters(self._network)
             # Summed on the device: reading a value in every step would make the CPU wait for a GPU.
@@ -158,17 +147,5 @@ class Trainer:
         return loss_sum.item() / steps, right.item() / self._batches.images_per_epoch, rate
 
 
-def _optimiser(network: nn.Module, settings: TrainingSettings) -> torch.optim.Optimizer:
-    """SGD that decays matrices and kernels, but neither biases nor batch norms (all of them vectors)."""
-    parameters = list(network.parameters())
-    groups = [
-        {"params": [p for p in parameters if p.ndim > 1], "weight_decay": settings.weight_decay},
-        {"params": [p for p in parameters if p.ndim == 1], "weight_decay": 0.0},
-    ]
-    return torch.optim.SGD(
-        groups,
-        lr=settings.learning_rate,
-        momentum=settings.momentum,
-        nesterov=settings.nesterov and settings.momentum > 0,
-        fused=True,
-    )
+def _below(prefix: str, state: Mapping[str, NDArray[np.float32]]) -> Arrays:
+    return {name.removeprefix(prefix): array for name, array in state.items() if name.startswith(prefix)}
