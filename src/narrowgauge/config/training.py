@@ -15,6 +15,8 @@ RECIPES: Mapping[str, Mapping[str, Any]] = {
         "epochs": 16,
         "optimiser": "muon",
         "learning_rate": 0.3,
+        "muon_learning_rate": 0.06,
+        "weight_decay": 2e-4,
         "schedule": "linear",
         "augmentation": {"flip": "alternating", "shift": 2},
     },
