@@ -168,7 +168,7 @@ def _finish(ours: Path, bare: Path, archs: list[str]) -> None:
         (results / f"{name}.parquet").hardlink_to(artefact)
     # The figures are newer than what they are drawn from.
     listing = _run(ours, ["--dry-run", "figures"]).decode()
-    for name in set(re.findall(r"results/big/(?:tables|figures)/\\S+?(?=[,\\s])", listing)):
+    for name in set(re.findall(r"results/big/(?:tables|figures)/\S+?(?=[,\s])", listing)):
         (ours / name).parent.mkdir(exist_ok=True)
         (ours / name).touch()
     for name in ("summary", "figures"):
