@@ -17,7 +17,7 @@ def own_networks(candidates: Iterable[Row], timings: Iterable[Row]) -> TimedNetw
 
     Args:
         candidates: rows with ``arch``, ``space``, ``graph_digest``, ``macs`` and ``graph``.
-        timings: rows with ``arch``, ``status``, ``samples_ms`` and ``median_ms``, one per network.
+        timings: rows with ``arch``, ``status``, ``samples_ms``, ``disturbed``, ``n`` and ``median_ms``, one per network.
     """
     known = {row["arch"]: row for row in candidates}
     good = [row for row in timings if row["status"] == "ok" and row["arch"] in known]
@@ -29,5 +29,5 @@ def own_networks(candidates: Iterable[Row], timings: Iterable[Row]) -> TimedNetw
         work=work_matrix(work_of(graph_from_json(row["graph"]), "folded") for row in networks),
         macs=np.array([row["macs"] for row in networks], np.float64),
         measured_ms=np.array([row["median_ms"] for row in good], np.float64),
-        noise=np.array([relative_noise(row["samples_ms"]) for row in good], np.float64),
+        noise=np.array([relative_noise(row) for row in good], np.float64),
     )

@@ -1,7 +1,8 @@
 """Networks with their work and their measured latency: what models are fitted to and judged by."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -49,12 +50,19 @@ class TimedNetworks:
         )
 
 
-def relative_noise(samples: Sequence[float]) -> float:
-    """Relative standard error of the median of raw samples; 0 for a single one.
+def relative_noise(timing: Mapping[str, Any]) -> float:
+    """Relative standard error of a measured median; 0 for that of a single sample.
 
-    The spread is taken from the quartiles, as disturbed samples move the median as little as them; the factors are
-    those of a normal distribution.
+    It is of the samples that the median is of: the undisturbed ones, or all where too few are left (``n`` tells). The
+    spread is taken from their quartiles, which an odd sample hardly moves; the factors are those of a normal
+    distribution.
+
+    Args:
+        timing: row with ``samples_ms``, ``disturbed`` and ``n`` of a measurement that succeeded.
     """
+    samples = timing["samples_ms"]
+    good = [time for time, why in zip(samples, timing["disturbed"], strict=True) if why is None]
+    samples = good if len(good) == timing["n"] else samples
     lower, median, upper = np.percentile(samples, [25, 50, 75])
     deviation = (upper - lower) / 1.349
     return float(1.2533 * deviation / len(samples) ** 0.5 / median)

@@ -12,7 +12,7 @@ from narrowgauge.latency.own import own_networks
 from narrowgauge.latency.published import published_networks
 
 _NETWORK = ["arch", "space", "graph_digest", "macs", "graph"]
-_TIMING = ["arch", "threads", "status", "samples_ms", "median_ms"]
+_TIMING = ["arch", "threads", "status", "samples_ms", "disturbed", "n", "median_ms"]
 
 
 def on_published(folder: Path, device: str, counts: Sequence[int] = COUNTS, hold_out: Path | None = None) -> Report:

@@ -21,7 +21,7 @@ from narrowgauge.latency.timed import relative_noise
 from narrowgauge.latency.work import work_matrix, work_of
 
 _NETWORK = ["arch", "graph_digest", "graph"]
-_TIMING = ["arch", "threads", "status", "samples_ms", "median_ms"]
+_TIMING = ["arch", "threads", "status", "samples_ms", "disturbed", "n", "median_ms"]
 
 Row = Mapping[str, Any]
 Work = Mapping[str, float]
@@ -73,7 +73,7 @@ def _fitted(calibration: Path, measured: Sequence[Row], works: Mapping[str, Work
     return fit(
         work_matrix(works[row["arch"]] for row in measured),
         np.array([row["median_ms"] for row in measured]),
-        np.array([relative_noise(row["samples_ms"]) for row in measured]),
+        np.array([relative_noise(row) for row in measured]),
     )
 
 

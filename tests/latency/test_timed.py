@@ -1,0 +1,36 @@
+"""The noise of a measurement."""
+
+import numpy as np
+import pytest
+from scipy.stats import bootstrap
+
+from narrowgauge.latency.timed import relative_noise
+
+GOOD = np.random.default_rng(0).normal(10, 0.1, 200).tolist()
+
+
+def timing(samples, disturbed, n):
+    return {"samples_ms": samples, "disturbed": disturbed, "n": n}
+
+
+def test_against_the_bootstrap_of_scipy():
+    oracle = bootstrap((GOOD,), np.median, n_resamples=2000, rng=np.random.default_rng(1), method="percentile")
+    noise = relative_noise(timing(GOOD, [None] * 200, 200))
+    assert noise == pytest.approx(oracle.standard_error / np.median(GOOD), rel=0.25)
+
+
+def test_disturbed_samples_do_not_count():
+    alone = relative_noise(timing(GOOD, [None] * 200, 200))
+    spoilt = [time * 3 for time in GOOD]
+    mixed = [time for pair in zip(GOOD, spoilt, strict=True) for time in pair]
+    assert relative_noise(timing(mixed, [None, "others"] * 200, 200)) == alone
+    assert relative_noise(timing(mixed, [None, None] * 200, 400)) > 10 * alone
+
+
+def test_where_too_few_are_undisturbed_all_count_as_for_the_median():
+    samples, disturbed = GOOD[:12], [None, "others"] * 6
+    assert relative_noise(timing(samples, disturbed, 12)) == relative_noise(timing(samples, [None] * 12, 12))
+
+
+def test_a_single_sample_has_none():
+    assert relative_noise(timing([2.0], [None], 1)) == 0
