@@ -104,8 +104,21 @@ def test_too_few_timings_are_refused(grid: Path, tmp_path: Path) -> None:
 
 
 def test_own_calibrations_can_be_judged(grid: Path, tmp_path: Path) -> None:
-    report = on_calibration(timings(tmp_path / "c.parquet", grid, ARCHS), grid, (5, 10))
+    report = on_calibration(timings(tmp_path / "c.parquet", grid, ARCHS), grid, "onnxruntime", (5, 10))
     assert {(r.setting, r.count) for r in report.results if r.method == "model"} >= {("list", 10), ("folds", 13)}
+
+
+def test_a_calibration_is_judged_in_one_runtime(grid: Path, tmp_path: Path) -> None:
+    first = timings(tmp_path / "first.parquet", grid, ARCHS)
+    other = timings(tmp_path / "other.parquet", grid, ARCHS, runtime="ncnn", median_ms=7.0)
+    rows = [row for path in (first, other) for row in read(path, measurements.SCHEMA).rows()]
+    both = tmp_path / "both.parquet"
+    write(both, measurements.SCHEMA, rows, Provenance("calibrate", {}))
+    alone = on_calibration(first, grid, "onnxruntime", (5, 10))
+    assert on_calibration(both, grid, "onnxruntime", (5, 10)).results == alone.results
+    assert on_calibration(both, grid, "ncnn", (5, 10)).results != alone.results
+    with pytest.raises(NarrowgaugeError, match=r"other\.parquet is of ncnn, and latency is predicted for onnxruntime"):
+        on_calibration(other, grid, "onnxruntime")
 
 
 def test_without_limits_everyone_is_trained(grid: Path, tmp_path: Path) -> None:

@@ -22,8 +22,8 @@ def _evaluate(options: argparse.Namespace) -> None:
     else:
         experiment = load(options.config)
         layout = Layout(experiment.root)
-        device = experiment.device_named(options.device).name
-        report = on_calibration(layout.calibration(device), layout.candidates, counts)
+        device = experiment.device_named(options.device)
+        report = on_calibration(layout.calibration(device.name), layout.candidates, device.runtime[0], counts)
     print(as_json(report) if options.json else as_text(report))
 
 

@@ -12,7 +12,7 @@ from narrowgauge.latency.own import own_networks
 from narrowgauge.latency.published import published_networks
 
 _NETWORK = ["arch", "space", "graph_digest", "macs", "graph"]
-_TIMING = ["arch", "threads", "status", "samples_ms", "disturbed", "n", "median_ms"]
+_TIMING = ["arch", "runtime", "threads", "status", "samples_ms", "disturbed", "n", "median_ms"]
 
 
 def on_published(folder: Path, device: str, counts: Sequence[int] = COUNTS, hold_out: Path | None = None) -> Report:
@@ -34,15 +34,27 @@ def on_published(folder: Path, device: str, counts: Sequence[int] = COUNTS, hold
     return evaluate(networks, f"{folder}, {device}", counts, others)
 
 
-def on_calibration(calibration: Path, candidates: Path, counts: Sequence[int] = COUNTS) -> Report:
-    """Judge on one's own timings, with the fewest threads among them.
+def on_calibration(calibration: Path, candidates: Path, runtime: str, counts: Sequence[int] = COUNTS) -> Report:
+    """Judge on one's own timings in one runtime, with the fewest threads among them.
 
     Args:
         calibration: measurements artefact.
         candidates: candidates artefact that its networks come from.
+        runtime: the one that latency is predicted for; a calibration may be of another, from before an edit of the
+            config.
         counts: how many networks are measured.
+
+    Raises:
+        NarrowgaugeError: nothing was timed in that runtime, or too few networks were timed in it to judge a model.
     """
-    timings = read(calibration, measurements_schema.SCHEMA, columns=_TIMING).rows()
+    rows = read(calibration, measurements_schema.SCHEMA, columns=_TIMING).rows()
+    timings = [row for row in rows if row["runtime"] == runtime]
+    if rows and not timings:
+        others = ", ".join(sorted({row["runtime"] for row in rows}))
+        raise NarrowgaugeError(
+            f"{calibration} is of {others}, and latency is predicted for {runtime}, the first `runtime` of the device: "
+            "calibrate again"
+        )
     fewest = min((row["threads"] for row in timings), default=0)
     rows = read(candidates, candidates_schema.SCHEMA, columns=_NETWORK).rows()
     networks = own_networks(rows, [row for row in timings if row["threads"] == fewest])
