@@ -18,7 +18,7 @@ run: $(VENV)/run.stamp
 	@$(BIN)/narrowgauge results --config $(CONFIG)
 
 report: $(VENV)/run.stamp
-	@$(SNAKEMAKE) --logger narrowgauge --report "$$($(BIN)/narrowgauge results --config $(CONFIG) --report-path)"
+	@$(SNAKEMAKE) --workflow-profile none --logger narrowgauge --report "$$($(BIN)/narrowgauge results --config $(CONFIG) --report-path)"
 
 paper: $(VENV)/run.stamp
 	@$(if $(FOLDER),,$(error FOLDER is missing: make paper FOLDER=results/digits, or the folder of the published release))

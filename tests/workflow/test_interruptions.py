@@ -1,14 +1,10 @@
 """Jobs that are killed, networks that diverge, configs that are wrong: the workflow as its users meet it."""
 
-import os
 import re
-import subprocess
-import sys
-import time
 
 import pandas as pd
-import psutil
 import yaml
+from tests.workflow.processes import start, trainings, wait_for
 
 from narrowgauge.artefacts.files import read_header
 
@@ -16,32 +12,12 @@ ARCH = "probenet-s-s2-1"
 EPOCHS = 25
 
 
-def trainings(folder):
-    """Processes that train in a checkout."""
-    running = psutil.process_iter(["cmdline", "cwd"])
-    return [p for p in running if p.info["cwd"] == str(folder) and "train" in (p.info["cmdline"] or [])]
-
-
-def wait_for(condition, seconds=120):
-    end = time.monotonic() + seconds
-    while not (found := condition()):
-        assert time.monotonic() < end, "what the test waits for did not happen"
-        time.sleep(0.02)
-    return found
-
-
 def test_a_killed_training_goes_on_where_it_was_and_ends_with_the_same_weights(checkout):
     checkout.configure(architectures=[ARCH], training={"epochs": EPOCHS})
     log = checkout.results / f"logs/train/{ARCH}.log"
     target = str((checkout.results / f"models/{ARCH}/weights.parquet").relative_to(checkout.folder))
 
-    process = subprocess.Popen(
-        [sys.executable, "-m", "snakemake", "--cores", "1", target],
-        cwd=checkout.folder,
-        env=os.environ | {"PYTHONPATH": str(checkout.folder / "src")},
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
+    process = start(checkout, "--cores", "1", target)
     wait_for(lambda: log.exists() and "epoch 4/" in log.read_text())
     for training in trainings(checkout.folder):
         training.kill()
@@ -62,6 +38,30 @@ def test_a_killed_training_goes_on_where_it_was_and_ends_with_the_same_weights(c
     checkout.snakemake(target)
     assert "epoch 1/" in log.read_text()
     assert read_header(checkout.folder / target)["content_hash"] == interrupted
+
+
+def test_after_a_killed_main_process_one_unlock_is_all_it_takes(checkout):
+    checkout.configure(architectures=[ARCH], training={"epochs": 5})
+    log = checkout.results / f"logs/train/{ARCH}.log"
+    target = str((checkout.results / f"models/{ARCH}/weights.parquet").relative_to(checkout.folder))
+    main = start(checkout, "--cores", "1", target)
+    wait_for(lambda: log.exists() and "epoch 1/" in log.read_text())
+    main.kill()
+    main.wait()
+    # The job outlives it: its results are whole, but Snakemake does not know that it has ended.
+    wait_for(lambda: not trainings(checkout.folder))
+    assert (checkout.folder / target).exists()
+
+    for display in ((), ("--logger", "narrowgauge")):
+        refused = checkout.snakemake(*display, target, check=False)
+        assert refused.returncode
+        assert "--unlock" in refused.stderr
+    checkout.snakemake("--unlock")
+    without = checkout.snakemake("--workflow-profile", "none", target, check=False)
+    assert "IncompleteFilesException" in without.stderr, "what profiles/default is there for"
+    checkout.snakemake("--dry-run", "--profile", "profiles/workstation", target)
+    checkout.snakemake(target)
+    assert not checkout.planned(target)
 
 
 def test_a_network_that_diverges_is_a_result(checkout):
