@@ -17,7 +17,8 @@ def own_networks(candidates: Iterable[Row], timings: Iterable[Row]) -> TimedNetw
 
     Args:
         candidates: rows with ``arch``, ``space``, ``graph_digest``, ``macs`` and ``graph``.
-        timings: rows with ``arch``, ``status``, ``samples_ms``, ``disturbed``, ``n`` and ``median_ms``, one per network.
+        timings: rows with ``arch``, ``status``, ``samples_ms``, ``disturbed``, ``n`` and ``median_ms``, one per
+            network.
     """
     known = {row["arch"]: row for row in candidates}
     good = [row for row in timings if row["status"] == "ok" and row["arch"] in known]
