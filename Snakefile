@@ -43,7 +43,7 @@ rule all:
         rules.figures.output,
         # Every artefact is a target: one that was deleted is made again, even if nothing asks for it any more.
         rules.aggregate.output,
-        experiment_files(),
+        files_in(shared_jobs(EXPERIMENT, LAYOUT)),
         for_selected(*model_files("{arch}")),
 
 

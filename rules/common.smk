@@ -1,7 +1,6 @@
 # What all rules share: the validated config, paths, what a job depends on beside its files.
 import os
 import sys
-from collections import Counter
 from functools import lru_cache
 from pathlib import Path
 
@@ -10,11 +9,11 @@ from snakemake.logging import logger
 
 from narrowgauge.artefacts.check import damaged, leftovers, set_aside
 from narrowgauge.artefacts.code_version import code_version
-from narrowgauge.artefacts.files import read
-from narrowgauge.artefacts.schemas import selected as selected_schema
 from narrowgauge.config.load import load, store_resolved
 from narrowgauge.errors import NarrowgaugeError
+from narrowgauge.jobs import files_in, model_jobs, shared_jobs, unfinished
 from narrowgauge.layout import Layout
+from narrowgauge.selection.decision import read_decision
 
 # `.venv/bin/snakemake` works without an activated environment, and a conda environment still goes first.
 os.environ.update(
@@ -107,34 +106,26 @@ def device_settings(wildcards):
 
 @lru_cache
 def _selection(path, modified):
-    rows = read(
-        Path(path), selected_schema.SCHEMA, columns=["arch", "graph_digest", "selected"]
-    ).rows()
-    digests = {row["arch"]: row["graph_digest"] for row in rows}
-    chosen = {row["arch"]: row["graph_digest"] for row in rows if row["selected"]}
+    decision = read_decision(Path(path))
+    plan_packs(sorted(decision.chosen))
     # Snakemake knows its jobs only now: tell the progress display how many there are of each stage.
-    jobs = [job for arch in chosen for job in model_jobs(arch)]
-    plan = Counter(
-        stage for stage, files in jobs if not all(map(os.path.exists, files))
-    )
-    plan_packs(sorted(chosen))
     logger.info(
-        f"select: {len(chosen)} of {len(rows)} candidates are trained",
-        extra={"plan": plan},
+        f"select: {len(decision.chosen)} of {len(decision.candidates)} candidates are trained",
+        extra={"plan": unfinished(EXPERIMENT, LAYOUT, list(decision.chosen))},
     )
-    return chosen, digests
+    return decision
 
 
 def selection():
     """Graph digest of every selected architecture, once `select` has decided."""
     path = checkpoints.select.get().output.selected
-    return _selection(path, os.stat(path).st_mtime_ns)[0]
+    return _selection(path, os.stat(path).st_mtime_ns).chosen
 
 
 def all_digests():
     """Graph digest of every candidate, selected or not."""
     path = checkpoints.select.get().output.selected
-    return _selection(path, os.stat(path).st_mtime_ns)[1]
+    return _selection(path, os.stat(path).st_mtime_ns).candidates
 
 
 def graph_digest(wildcards):
@@ -147,32 +138,9 @@ def for_selected(*paths):
     return lambda wildcards: expand(paths, arch=sorted(selection()))
 
 
-def model_jobs(arch):
-    """The jobs of one model: the stage of each, and what it makes."""
-    yield "train", [LAYOUT.weights(arch), LAYOUT.training(arch)]
-    yield "sweep", [LAYOUT.formats(arch)]
-    for format in EXPERIMENT.format_names:
-        yield "export", [LAYOUT.export(arch, format), LAYOUT.onnx(arch, format)]
-        for device in DEVICES:
-            yield "benchmark", [LAYOUT.measurements(arch, format, device)]
-
-
 def model_files(arch):
     """All files of one model."""
-    return [str(file) for stage, files in model_jobs(arch) for file in files]
-
-
-def experiment_files():
-    """The artefacts that are not about one model."""
-    devices = EXPERIMENT.calibrated_devices
-    return [
-        *(LAYOUT.images(split) for split in ("train", "validation", "test")),
-        LAYOUT.candidates,
-        LAYOUT.selected,
-        *(LAYOUT.calibration(device) for device in devices),
-        *(LAYOUT.latency_model(device) for device in devices),
-        *(LAYOUT.predicted(device) for device in devices),
-    ]
+    return files_in(model_jobs(EXPERIMENT, LAYOUT, [arch]))
 
 
 def reported(path, category, label):

@@ -3,6 +3,7 @@
 # The main process plans who is in which pack as soon as the selection is known; its jobs read the plan. A pack's job
 # lays down the results of its models; a short local job for each model makes them the outputs of its stage. A model
 # that is in no pack is made by the stage's own rule.
+from narrowgauge.jobs import items_of
 from narrowgauge.packs.plan import Facts, load_plan, replan, store_plan
 from narrowgauge.packs.record import failures
 from narrowgauge.packs.results import (
@@ -72,29 +73,13 @@ def plan_packs(archs):
             lane=device_in if stage == "benchmark" else lambda item: "",
         )
         before = PLANS[stage]
-        PLANS[stage] = replan(before, items_of(stage, archs), facts)
+        PLANS[stage] = replan(before, items_of(EXPERIMENT, stage, archs), facts)
         if not only_looking and PLANS[stage] != before:
             for pack in before.packs.keys() - PLANS[stage].packs.keys():
                 LAYOUT.pack_record(stage, pack).unlink(missing_ok=True)
             store_plan(PLANS[stage], LAYOUT.packs(stage))
     if not only_looking:
         tidy(LAYOUT)
-
-
-def items_of(stage, archs):
-    """All items of a stage: what its rule makes in one job each."""
-    match stage:
-        case "train" | "sweep":
-            return archs
-        case "export":
-            return expand("{arch}/{format}", arch=archs, format=EXPERIMENT.format_names)
-        case "benchmark":
-            return expand(
-                "{arch}/{format}/{device}",
-                arch=archs,
-                format=EXPERIMENT.format_names,
-                device=list(DEVICES),
-            )
 
 
 def pack_inputs(stage):

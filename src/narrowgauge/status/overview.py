@@ -1,21 +1,21 @@
 """Where an experiment stands: every job of every stage in one of a few states."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from narrowgauge.artefacts.files import read, read_header
-from narrowgauge.artefacts.schemas import selected as selected_schema
+from narrowgauge.artefacts.files import read_header
 from narrowgauge.config.model import Experiment
 from narrowgauge.errors import NarrowgaugeError
+from narrowgauge.jobs import MODEL_STAGES, all_jobs
 from narrowgauge.layout import Layout
-from narrowgauge.packs.results import files_of, log_of
+from narrowgauge.packs.results import log_of
+from narrowgauge.selection.decision import read_decision
 from narrowgauge.status.marks import marks
 
 STATES = ("done", "running", "failed", "diverged", "waiting", "not selected")
-_PER_MODEL = ("train", "sweep", "export", "benchmark")
 
 
 @dataclass(frozen=True)
@@ -103,7 +103,7 @@ def overview(experiment: Experiment, layout: Layout) -> Overview:
     stages: dict[str, Counter[str]] = {}
     missing: list[Missing] = []
     failures: list[Failure] = []
-    for stage, jobs in _jobs(experiment, layout):
+    for stage, jobs in all_jobs(experiment, layout):
         marked = marks(layout, stage)
         counts = stages[stage] = Counter[str]()
         for item, files in jobs:
@@ -140,34 +140,6 @@ def as_text(status: Overview) -> str:
     return "\n".join(lines)
 
 
-def _jobs(experiment: Experiment, layout: Layout) -> Iterator[tuple[str, list[tuple[str, list[Path]]]]]:
-    """All jobs that the config asks for, whoever is selected: of each stage what they work on, and their files."""
-    archs, formats = experiment.arch_names, experiment.format_names
-    devices = [device.name for device in experiment.devices]
-    calibrated = experiment.calibrated_devices
-    yield (
-        "data",
-        [
-            ("training", [layout.images("train"), layout.images("validation")]),
-            ("test", [layout.images("test")]),
-        ],
-    )
-    yield "sample", [("all", [layout.candidates])]
-    yield "calibrate", [(device, [layout.calibration(device)]) for device in calibrated]
-    yield "predict", [(device, [layout.latency_model(device), layout.predicted(device)]) for device in calibrated]
-    yield "select", [("all", [layout.selected])]
-    items = {
-        "train": archs,
-        "sweep": archs,
-        "export": [f"{arch}/{fmt}" for arch in archs for fmt in formats],
-        "benchmark": [f"{arch}/{fmt}/{device}" for arch in archs for fmt in formats for device in devices],
-    }
-    for stage in _PER_MODEL:
-        yield stage, [(item, files_of(layout, stage, item)) for item in items[stage]]
-    yield "aggregate", [("all", [layout.summary, layout.all_training, layout.all_formats])]
-    yield "figures", [("all", [layout.table("summary.csv"), layout.figure("pareto_weights.svg")])]
-
-
 def _state(
     stage: str,
     item: str,
@@ -176,7 +148,7 @@ def _state(
     chosen: frozenset[str] | None,
     diverged: list[str],
 ) -> str:
-    arch = item.split("/")[0] if stage in _PER_MODEL else None
+    arch = item.split("/")[0] if stage in MODEL_STAGES else None
     if arch and chosen is not None and arch not in chosen:
         return "not selected"
     if item in marked and marked[item] is None:
@@ -188,10 +160,10 @@ def _state(
 
 def _selection(layout: Layout, experiment: Experiment) -> frozenset[str] | None:
     try:
-        rows = read(layout.selected, selected_schema.SCHEMA, columns=["arch", "selected"]).rows()
+        chosen = read_decision(layout.selected).chosen
     except NarrowgaugeError:
         return None
-    return frozenset(row["arch"] for row in rows if row["selected"]) - set(experiment.exclude)
+    return frozenset(chosen) - set(experiment.exclude)
 
 
 def _diverged(training: Path) -> bool:
