@@ -52,10 +52,11 @@ def has_packs(stage):
 
 
 def plan_packs(archs):
-    """Plan the packs of all stages; jobs and dry runs take the plan as it is."""
-    if not workflow.is_main_process:
-        return
+    """Plan the packs of all stages; jobs, dry runs and reports take the plan as it is."""
     settings = workflow.execution_settings
+    # A report executes nothing.
+    if not workflow.is_main_process or settings is None:
+        return
     os.environ["NARROWGAUGE_RETRIES"] = str(settings.retries)
     # Another run's plan stays as it is; this run will be stopped before its first job.
     only_looking = workflow.dryrun or (settings.lock and LOCKED_BY_OTHERS)

@@ -26,6 +26,13 @@ def test_a_second_run_does_nothing(finished):
     assert result.stderr.splitlines()[1].startswith("Nothing to be done")
 
 
+def test_a_finished_experiment_has_a_report(finished_once, tmp_path):
+    finished_once.snakemake("--report", str(tmp_path / "report.html"))
+    report = (tmp_path / "report.html").read_text()
+    for caption in ("Pareto fronts", "Number formats", "accuracy over weight bytes"):
+        assert caption in report
+
+
 def test_a_deleted_sweep_rebuilds_what_depends_on_it_and_nothing_else(finished):
     (finished.results / "models/probenet-s-s2-1/formats.parquet").unlink()
     # The best format is asked of the sweep, so its export and benchmark follow; the listed formats do not.
