@@ -130,7 +130,8 @@ def test_a_run_through_all_that_goes_wrong(slurm, checkout, start):
     assert list(history.epoch) == list(range(1, EPOCHS + 1))
     assert run.epochs()[0] >= reached
     # What fails is tried again, with more memory and time.
-    asked = re.findall(r"rule sweep:.*?mem_mb=(\d+).*?runtime=(\d+)", result.stderr, flags=re.DOTALL)
+    job = r"^rule sweep:\n(?:    .*\n)*?    resources: .*mem_mb=(\d+).*runtime=(\d+)"
+    asked = re.findall(job, result.stderr, flags=re.MULTILINE)
     assert [(int(memory), int(minutes)) for memory, minutes in asked] == [
         (3000 * attempt, 120 * attempt) for attempt in (1, 2, 3)
     ]
