@@ -11,8 +11,9 @@ best turn, without the first epoch.
 
 import argparse
 import json
-import multiprocessing
 import os
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 
@@ -22,11 +23,11 @@ from PIL import Image
 from timing import machine, use_cores
 from torch.nn import functional
 from torch.utils.data import DataLoader, Dataset
-from torchvision import transforms
 
 from narrowgauge.config.training import TrainingSettings
 from narrowgauge.data.images import ImageSet
 from narrowgauge.data.normalisation import Normalisation
+from narrowgauge.data.torchvision_import import torchvision_datasets
 from narrowgauge.networks.network import Network
 from narrowgauge.networks.state import initialise
 from narrowgauge.spaces import build
@@ -65,6 +66,9 @@ def plain(arch: str, count: int, batch: int) -> float:
     """Images per second of the plain loop."""
     use_cores(CORES)
     torch.set_num_threads(CORES)
+    torchvision_datasets()  # loads torchvision beside any build of torch
+    from torchvision import transforms
+
     transform = transforms.Compose(
         [
             transforms.RandomCrop(32, padding=4),
@@ -75,7 +79,13 @@ def plain(arch: str, count: int, batch: int) -> float:
     )
     pictures = Pictures(*pixels_and_labels(count), transform)
     loader = DataLoader(
-        pictures, batch, shuffle=True, num_workers=2, drop_last=True, persistent_workers=True, prefetch_factor=4
+        pictures,
+        batch,
+        shuffle=True,
+        num_workers=2,
+        drop_last=True,
+        persistent_workers=True,
+        prefetch_factor=4,
     )
     network = Network(build(arch))
     initialise(network, 0)
@@ -94,8 +104,9 @@ def plain(arch: str, count: int, batch: int) -> float:
     return max(rates[1:])
 
 
-def ours_alone(arch: str, count: int, batch: int) -> float:
+def narrowgauge(arch: str, count: int, batch: int) -> float:
     """Images per second of one network on one core, as the stage trains it."""
+    use_cores(CORES)
     keep_freed_memory()
     settings = TrainingSettings(epochs=EPOCHS, batch_size=batch)
     pixels, labels = pixels_and_labels(count)
@@ -105,26 +116,15 @@ def ours_alone(arch: str, count: int, batch: int) -> float:
         return max([trainer.run_epoch(number).images_per_second for number in range(1, EPOCHS + 1)][1:])
 
 
-def ours(arch: str, count: int, batch: int) -> float:
-    """Images per second of as many networks side by side as there are cores."""
-    use_cores(CORES)
-    with multiprocessing.get_context("spawn").Pool(CORES) as pool:
-        return sum(pool.starmap(ours_alone, [(arch, count, batch)] * CORES))
+def in_own_processes(contender: str, count: int, arguments: argparse.Namespace, arch: str) -> float:
+    """Images per second of so many processes at the same time, together."""
+    command = [sys.executable, __file__, arch, "--contender", contender]
+    command += ["--images", str(arguments.images), "--batch", str(arguments.batch)]
+    processes = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(count)]
+    return sum(float(process.communicate()[0]) for process in processes)
 
 
-def in_own_process(contender: Callable[[str, int, int], float], *arguments: object) -> float:
-    """A contender's figure; its process leaves no threads or memory to the next."""
-    context = multiprocessing.get_context("spawn")
-    answers = context.SimpleQueue()
-    process = context.Process(target=_answer, args=(answers, contender, *arguments))
-    process.start()
-    rate = answers.get()
-    process.join()
-    return rate
-
-
-def _answer(answers: "multiprocessing.SimpleQueue[float]", contender: Callable, *arguments: object) -> None:
-    answers.put(contender(*arguments))
+CONTENDERS = {"plain": plain, "narrowgauge": narrowgauge}
 
 
 def main() -> None:
@@ -133,15 +133,18 @@ def main() -> None:
     parser.add_argument("--images", type=int, default=9000)
     parser.add_argument("--batch", type=int, default=128)
     parser.add_argument("--turns", type=int, default=2)
+    parser.add_argument("--contender", choices=CONTENDERS, help=argparse.SUPPRESS)
     parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()
+    if arguments.contender:
+        print(CONTENDERS[arguments.contender](arguments.networks[0], arguments.images, arguments.batch))
+        return
     rows = []
     for arch in arguments.networks:
         rates = {"plain": 0.0, "narrowgauge": 0.0}
         for _ in range(arguments.turns):
-            for name, contender in (("plain", plain), ("narrowgauge", ours)):
-                rate = in_own_process(contender, arch, arguments.images, arguments.batch)
-                rates[name] = max(rates[name], rate)
+            for name, processes in (("plain", 1), ("narrowgauge", CORES)):
+                rates[name] = max(rates[name], in_own_processes(name, processes, arguments, arch))
         rows.append({"network": arch, **rates, "ratio": rates["narrowgauge"] / rates["plain"]})
         if not arguments.json:
             print(f"{arch:22} plain {rates['plain']:6.0f}  narrowgauge {rates['narrowgauge']:6.0f} images/s", end="")
