@@ -35,6 +35,7 @@ localrules:
     aggregate,
     figures,
     partial,
+    trained,
 
 
 rule all:
@@ -45,6 +46,12 @@ rule all:
         rules.aggregate.output,
         files_in(shared_jobs(EXPERIMENT, LAYOUT)),
         for_selected(*model_files("{arch}")),
+
+
+# Snakemake's `--until train` plans nothing: no training is known before `select` has run.
+rule trained:
+    input:
+        for_selected(LAYOUT.weights("{arch}"), LAYOUT.training("{arch}")),
 
 
 onsuccess:

@@ -33,6 +33,15 @@ def test_a_finished_experiment_has_a_report(finished_once, tmp_path):
         assert caption in report
 
 
+def test_trainings_alone_are_a_target(finished):
+    for name in ("weights", "formats"):
+        (finished.results / f"models/probenet-s-s2-1/{name}.parquet").unlink()
+    assert finished.planned("trained") == {"train": 1, "trained": 1}
+    finished.snakemake("trained")
+    assert (finished.results / "models/probenet-s-s2-1/weights.parquet").exists()
+    assert not (finished.results / "models/probenet-s-s2-1/formats.parquet").exists()
+
+
 def test_a_deleted_sweep_rebuilds_what_depends_on_it_and_nothing_else(finished):
     (finished.results / "models/probenet-s-s2-1/formats.parquet").unlink()
     # The best format is asked of the sweep, so its export and benchmark follow; the listed formats do not.
