@@ -55,8 +55,8 @@ class Gradients:
             with self._platform.autocast():
                 logits = self._network(part)
             logits = logits.float()
-            loss = functional.cross_entropy(logits, truth, label_smoothing=self._label_smoothing)
-            loss = loss * (len(part) / len(images)) if self._parts > 1 else loss
+            mean = functional.cross_entropy(logits, truth, label_smoothing=self._label_smoothing)
+            loss = mean * (len(part) / len(images))
             loss.backward()
             losses.append(loss.detach())
             rights.append((logits.detach().argmax(1) == truth).sum())
