@@ -38,8 +38,8 @@ class TrainingSettings(Section):
     """Descent with momentum, linear warm-up and a falling learning rate."""
 
     recipe: Literal["standard", "fast"] = "standard"
-    """Defaults of all other keys: `standard` is the usual CIFAR recipe, `fast` reaches the same accuracy in a fraction
-    of the time ([training.md](training.md)). A key that is given beside it counts."""
+    """Defaults of all other keys: `standard` is the usual CIFAR recipe, `fast` a short one for tiny networks
+    ([training.md](training.md) tells what it reaches). A key that is given beside it counts."""
 
     epochs: int = Field(default=200, ge=1)
     """Passes over the training images."""
