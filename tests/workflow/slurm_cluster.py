@@ -31,7 +31,7 @@ SchedulerParameters=sched_interval=1,bf_interval=1
 AccountingStorageType=accounting_storage/none
 JobAcctGatherType=jobacct_gather/none
 MpiDefault=none
-ReturnToService=2
+ReturnToService=1
 MinJobAge=600
 JobRequeue=0
 SlurmctldTimeout=60
@@ -80,7 +80,7 @@ class SlurmCluster:
         self._wait(lambda: _succeeds("munge", "-n"))
         self._run("/usr/sbin/slurmctld", "-D", "-f", str(config))
         self._run("/usr/sbin/slurmd", "-D", "-f", str(config), "-N", self.node)
-        self._wait(lambda: "idle" in _output("sinfo", "--noheader", "--format=%T"))
+        self._wait(lambda: _succeeds("scontrol", "ping") and "idle" in _output("sinfo", "--noheader", "--format=%T"))
 
     def stop(self) -> None:
         """Cancel all jobs and stop the daemons."""
@@ -101,7 +101,10 @@ class SlurmCluster:
         return [number for number, comment in (line.split("|", 1) for line in lines) if f"rule_{rule}" in comment]
 
     def set_node(self, state: str) -> None:
-        """Set the node ``down`` (its jobs are lost) or back to work (``resume``)."""
+        """Set the node ``down`` (its jobs are lost) or back to work (``resume``).
+
+        With ``ReturnToService=1`` no registration of the node's own comes before us.
+        """
         subprocess.run(["scontrol", "update", f"NodeName={self.node}", f"State={state}", "Reason=test"], check=True)
 
     def _run(self, *command: str) -> None:
@@ -122,4 +125,4 @@ def _succeeds(*command: str) -> bool:
 
 
 def _output(*command: str) -> str:
-    return subprocess.run(command, capture_output=True, text=True).stdout
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout
