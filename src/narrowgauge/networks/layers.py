@@ -5,36 +5,10 @@ from math import prod
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from narrowgauge.graph import operators
 from narrowgauge.graph.operators import Operator, Shape
-
-
-class BatchNorm(nn.Module):
-    """Batch normalisation of maps or vectors, with the running statistics that the graph names, and no others."""
-
-    # Share of the newest batch in the running statistics: the default of torch.
-    momentum = 0.1
-
-    weight: Tensor
-    bias: Tensor
-    running_mean: Tensor
-    running_var: Tensor
-
-    def __init__(self, channels: int, eps: float) -> None:
-        super().__init__()
-        self.eps = eps
-        self.weight = nn.Parameter(torch.ones(channels))
-        self.bias = nn.Parameter(torch.zeros(channels))
-        self.register_buffer("running_mean", torch.zeros(channels))
-        self.register_buffer("running_var", torch.ones(channels))
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Normalise with the statistics of the batch while training, else with the running ones."""
-        return functional.batch_norm(
-            x, self.running_mean, self.running_var, self.weight, self.bias, self.training, self.momentum, self.eps
-        )
+from narrowgauge.networks.batch_norm import BatchNorm
 
 
 class ScaleShift(nn.Module):

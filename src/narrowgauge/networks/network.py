@@ -1,19 +1,25 @@
 """A graph that runs: the same module trains a network and executes its folded form."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from torch import Tensor, nn
 
 from narrowgauge.graph.graph import Graph
+from narrowgauge.graph.operators import BatchNorm, Relu
 from narrowgauge.networks.layers import layer
 
 
 @dataclass(frozen=True, slots=True)
 class _Step:
-    """One live node: what it reads, whether a ReLU follows inside it, and whose results nobody reads after it."""
+    """One live node: what it reads, where its result goes, and whose results nobody reads after it.
+
+    ``relu`` says that a ReLU is part of the node; the one behind a batch norm is part of its module instead.
+    """
 
     name: str
     inputs: tuple[str, ...]
+    result: str
     relu: bool
     last_uses: tuple[str, ...]
 
@@ -31,8 +37,11 @@ class Network(nn.Module):
         self.graph = graph
         for node in graph.nodes[1:]:
             self.add_module(node.name, layer(node.operator, *graph.input_shapes(node)))
+        relus = _relus_behind_batch_norms(graph)
+        for name in relus:
+            self.get_submodule(name).relu = True
         self._input, self._output = graph.input.name, graph.output.name
-        self._steps = _plan(graph)
+        self._steps = _plan(graph, relus)
 
     def forward(self, images: Tensor) -> Tensor:
         """Logits of a batch.
@@ -46,17 +55,31 @@ class Network(nn.Module):
         results = {self._input: images}
         for step in self._steps:
             result = self._modules[step.name](*[results[name] for name in step.inputs])  # type: ignore[misc]
-            results[step.name] = result.relu_() if step.relu else result
+            results[step.result] = result.relu_() if step.relu else result
             for name in step.last_uses:
                 del results[name]
         return results[self._output]
 
 
-def _plan(graph: Graph) -> tuple[_Step, ...]:
+def _relus_behind_batch_norms(graph: Graph) -> dict[str, str]:
+    """The names of batch norms that nothing but a ReLU reads, with the name of that ReLU."""
+    return {
+        node.inputs[0]: node.name
+        for node in graph.live
+        if isinstance(node.operator, Relu)
+        and isinstance(graph.by_name[node.inputs[0]].operator, BatchNorm)
+        and graph.uses[node.inputs[0]] == 1
+    }
+
+
+def _plan(graph: Graph, relus: Mapping[str, str]) -> tuple[_Step, ...]:
     steps: list[_Step] = []
     still_read: set[str] = {graph.output.name}
+    inside = set(relus.values())
     for node in reversed(graph.live[1:]):
+        if node.name in inside:
+            continue
         last_uses = tuple(sorted(set(node.inputs) - still_read))
         still_read.update(node.inputs)
-        steps.append(_Step(node.name, node.inputs, node.relu, last_uses))
+        steps.append(_Step(node.name, node.inputs, relus.get(node.name, node.name), node.relu, last_uses))
     return tuple(reversed(steps))
