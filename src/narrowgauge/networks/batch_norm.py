@@ -3,7 +3,6 @@
 from typing import Any
 
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 from torch.nn import functional
@@ -43,63 +42,74 @@ class BatchNorm(nn.Module):
 
         Returns:
             As ``x``.
+
+        Raises:
+            ValueError: training, and one value per channel has no statistics.
         """
-        if self.training and self._compiled_passes_take(x):
-            return self._normalise(x)
-        result = functional.batch_norm(
-            x, self.running_mean, self.running_var, self.weight, self.bias, self.training, self.momentum, self.eps
-        )
+        weights = self.weight, self.bias, self.running_mean, self.running_var
+        if self.training and _compiled_passes_take(x, self.weight):
+            return _Normalise.apply(x, *weights, self.relu, self.momentum, self.eps)
+        weight, bias, mean, variance = weights
+        result = functional.batch_norm(x, mean, variance, weight, bias, self.training, self.momentum, self.eps)
         return result.relu_() if self.relu else result
 
-    def _compiled_passes_take(self, x: Tensor) -> bool:
-        return (
-            x.device.type == "cpu"
-            and x.dtype == self.weight.dtype == torch.float32
-            and x.numel() > len(self.weight)  # torch tells why a single value has no statistics
-            and x.movedim(1, -1).is_contiguous()
-            and not torch.compiler.is_compiling()
-        )
 
-    def _normalise(self, x: Tensor) -> Tensor:
-        result, statistics = _Normalise.apply(x, self.weight, self.bias, self.eps, self.relu)
-        mean, variance = statistics.float()
-        rows = x.numel() // len(mean)
-        self.running_mean.lerp_(mean, self.momentum)
-        self.running_var.lerp_(variance * (rows / (rows - 1)), self.momentum)
-        return result
+def _compiled_passes_take(x: Tensor, weight: Tensor) -> bool:
+    return (
+        x.device.type == "cpu"
+        and x.dtype == weight.dtype == torch.float32
+        and x.is_contiguous(memory_format=_channels_last(x))
+        and x.numel() > len(weight)
+        and not torch.compiler.is_compiling()
+    )
+
+
+def _channels_last(x: Tensor) -> torch.memory_format:
+    return torch.channels_last if x.ndim == 4 else torch.contiguous_format
 
 
 class _Normalise(torch.autograd.Function):
-    """``(x, weight, bias, eps, relu)`` to the result and the statistics of ``x``: see ``batch_norm_kernels``."""
+    """The passes of ``batch_norm_kernels``."""
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor, eps: float, relu: bool) -> tuple[Tensor, Tensor]:
+    def forward(
+        ctx: Any,
+        x: Tensor,
+        weight: Tensor,
+        bias: Tensor,
+        running_mean: Tensor,
+        running_var: Tensor,
+        relu: bool,
+        momentum: float,
+        eps: float,
+    ) -> Tensor:
         # Compiled when it is imported: only networks that are trained wait for that.
         from narrowgauge.networks import batch_norm_kernels
 
+        channels = len(weight)
+        ctx.settings = x.numel() // channels, channels, relu
+        ctx.eps = eps
         result = torch.empty_like(x)
-        statistics = torch.empty(2, len(weight), dtype=torch.float64)
+        statistics = torch.empty(2, channels, dtype=torch.float64)
         batch_norm_kernels.forward(
-            _row(x), _row(weight), _row(bias), eps, relu, _row(result), statistics.numpy()
+            *_addresses(x, weight, bias, running_mean, running_var, result, statistics), *ctx.settings, momentum, eps
         )
         ctx.save_for_backward(x, weight, bias, statistics)
-        ctx.mark_non_differentiable(statistics)
-        ctx.settings = eps, relu
-        return result, statistics
+        return result
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, gradient: Tensor, _: Tensor) -> tuple[Tensor | None, ...]:
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
         from narrowgauge.networks import batch_norm_kernels
 
         x, weight, bias, statistics = ctx.saved_tensors
+        gradient = gradient.contiguous(memory_format=_channels_last(x))
         gradients = torch.empty_like(x), torch.empty_like(weight), torch.empty_like(bias)
         batch_norm_kernels.backward(
-            _row(x), _row(gradient), _row(weight), _row(bias), *ctx.settings, statistics.numpy(), *map(_row, gradients)
+            *_addresses(x, gradient, weight, bias, statistics, *gradients), *ctx.settings, ctx.eps
         )
-        return *gradients, None, None
+        return *gradients, None, None, None, None, None
 
 
-def _row(tensor: Tensor) -> NDArray:
-    """All numbers with the channels last: the same memory if they lie so, else a copy."""
-    return tensor.detach().movedim(1 if tensor.ndim > 1 else 0, -1).reshape(-1).numpy()
+def _addresses(*tensors: Tensor) -> list[int]:
+    return [tensor.data_ptr() for tensor in tensors]

@@ -11,7 +11,8 @@ sum is formed in one order, on the calling thread: equal maps give equal bits.
 from math import sqrt
 
 import numpy as np
-from numba import njit, types
+from numba import carray, njit, types
+from numba.extending import intrinsic
 
 f32, f64 = np.float32, np.float64
 # A pattern is whole vector registers, and enough of them that the loop over it counts, not what is around the loop.
@@ -19,8 +20,26 @@ _REGISTER = 16
 _SHORTEST_PATTERN = 256
 
 _compiled = njit(error_model="numpy")
-_NUMBERS, _STATISTICS = types.float32[::1], types.float64[:, ::1]
-_SETTINGS = (types.float64, types.boolean)
+
+
+def _array_at(kind):  # type: ignore[no-untyped-def]
+    """A compiled function that makes an array of what lies at an address: arrays as arguments would cost 3 µs each."""
+
+    @intrinsic
+    def pointer(context, address):  # type: ignore[no-untyped-def]
+        def generate(context, builder, signature, values):  # type: ignore[no-untyped-def]
+            return builder.inttoptr(values[0], context.get_value_type(signature.return_type))
+
+        return types.CPointer(kind)(types.intp), generate
+
+    @_compiled
+    def array(address, size):  # type: ignore[no-untyped-def]
+        return carray(pointer(address), size)
+
+    return array
+
+
+_floats, _doubles = _array_at(types.float32), _array_at(types.float64)
 
 
 @_compiled
@@ -123,65 +142,76 @@ def _write_gradient(x, dy, mean, scale, shift, least, slope, offset, dx):  # typ
             target[i] = target[i] * scale[i] + (source[i] - mean[i]) * slope[i] + offset[i]
 
 
-@njit(
-    types.void(_NUMBERS, _NUMBERS, _NUMBERS, *_SETTINGS, _NUMBERS, _STATISTICS), error_model="numpy"
-)
-def forward(x, weight, bias, eps, relu, y, statistics):  # type: ignore[no-untyped-def]
-    """Normalise a map with its own statistics.
+@njit(types.void(*[types.intp] * 9, types.boolean, types.float64, types.float64), error_model="numpy")
+def forward(  # type: ignore[no-untyped-def]
+    x_at, weight_at, bias_at, mean_at, variance_at, y_at, statistics_at, rows, channels, relu, momentum, eps
+):
+    """Normalise a map with its own statistics, and let the running ones follow them.
 
     Args:
-        x: float32 ``[rows * channels]``.
-        weight: float32 ``[channels]``.
-        bias: float32 ``[channels]``.
-        eps: added to the variance.
+        x_at: address of the map, float32 ``[rows, channels]``.
+        weight_at: address of the weights, float32 ``[channels]``.
+        bias_at: address of the biases, float32 ``[channels]``.
+        mean_at: address of the running means, float32 ``[channels]``.
+        variance_at: address of the running (unbiased) variances, float32 ``[channels]``.
+        y_at: the result is written here; as the map.
+        statistics_at: mean and (biased) variance of the map are written here; float64 ``[2, channels]``.
+        rows: positions in all images of the batch, at least 2.
+        channels: at least 1.
         relu: whether a ReLU follows.
-        y: result; as ``x``.
-        statistics: result: mean and (biased) variance; float64 ``[2, channels]``.
+        momentum: share of the map in the running statistics.
+        eps: added to the variance.
     """
-    channels, rows = len(weight), len(x) // len(weight)
+    x, statistics = _floats(x_at, rows * channels), _doubles(statistics_at, (2, channels))
+    running_mean, running_variance = _floats(mean_at, channels), _floats(variance_at, channels)
     sums, squares = _zeros(channels), _zeros(channels)
     _sum_moments(x, sums, squares)
     for c in range(channels):
         mean = _total(sums, c, channels) / rows
-        statistics[0, c] = mean
-        statistics[1, c] = max(_total(squares, c, channels) / rows - mean * mean, 0.0)
-    mean, scale, shift = _patterns(statistics, weight, bias, eps)
-    _write_result(x, mean, scale, shift, _least(relu), y)
+        variance = max(_total(squares, c, channels) / rows - mean * mean, 0.0)
+        statistics[0, c], statistics[1, c] = mean, variance
+        running_mean[c] += momentum * (mean - running_mean[c])
+        running_variance[c] += momentum * (variance * rows / (rows - 1) - running_variance[c])
+    means, scale, shift = _patterns(statistics, _floats(weight_at, channels), _floats(bias_at, channels), eps)
+    _write_result(x, means, scale, shift, _least(relu), _floats(y_at, rows * channels))
 
 
-@njit(
-    types.void(*[_NUMBERS] * 4, *_SETTINGS, _STATISTICS, *[_NUMBERS] * 3), error_model="numpy"
-)
-def backward(x, dy, weight, bias, eps, relu, statistics, dx, dweight, dbias):  # type: ignore[no-untyped-def]
-    """Gradients of ``forward``, whose arguments stand for what they stood for there.
+@njit(types.void(*[types.intp] * 10, types.boolean, types.float64), error_model="numpy")
+def backward(  # type: ignore[no-untyped-def]
+    x_at, dy_at, weight_at, bias_at, statistics_at, dx_at, dweight_at, dbias_at, rows, channels, relu, eps
+):
+    """Gradients of ``forward``; what it left unchanged is as it was there.
 
     Args:
-        x: as it was.
-        dy: gradient of the result; as ``x``.
-        weight: as it was.
-        bias: as it was.
-        eps: as it was.
+        x_at: address of the map.
+        dy_at: address of the gradient of its result; as the map.
+        weight_at: address of the weights.
+        bias_at: address of the biases.
+        statistics_at: address of the statistics that ``forward`` wrote.
+        dx_at: the gradient of the map is written here.
+        dweight_at: the gradient of the weights is written here.
+        dbias_at: the gradient of the biases is written here.
+        rows: as it was.
+        channels: as it was.
         relu: as it was.
-        statistics: as ``forward`` left them.
-        dx: result: gradient of ``x``.
-        dweight: result: gradient of ``weight``.
-        dbias: result: gradient of ``bias``.
+        eps: as it was.
     """
-    channels, rows = len(weight), len(x) // len(weight)
-    mean, scale, shift = _patterns(statistics, weight, bias, eps)
-    least = _least(relu)
+    x, dy = _floats(x_at, rows * channels), _floats(dy_at, rows * channels)
+    weight, statistics = _floats(weight_at, channels), _doubles(statistics_at, (2, channels))
+    mean, scale, shift = _patterns(statistics, weight, _floats(bias_at, channels), eps)
     sums, products = _zeros(channels), _zeros(channels)
-    _sum_gradients(x, dy, mean, scale, shift, least, sums, products)
+    _sum_gradients(x, dy, mean, scale, shift, _least(relu), sums, products)
+    dweight, dbias = _floats(dweight_at, channels), _floats(dbias_at, channels)
     slope, offset = np.empty_like(mean), np.empty_like(mean)
     for c in range(channels):
         inverse = 1 / sqrt(statistics[1, c] + eps)
         total = _total(sums, c, channels)
         along = (_total(products, c, channels) - statistics[0, c] * total) * inverse
         dweight[c], dbias[c] = along, total
-        per_row = weight[c] * inverse / rows
-        slope[c] = -per_row * along * inverse
-        # The mean in float64: ``mean`` has lost its last digits.
-        offset[c] = -per_row * total + per_row * along * inverse * (statistics[0, c] - f64(mean[c]))
+        share = weight[c] * inverse / rows
+        slope[c] = -share * along * inverse
+        # With the mean in float64: that in the pattern has lost its last digits.
+        offset[c] = -share * total + share * along * inverse * (statistics[0, c] - f64(mean[c]))
     _repeat(slope, channels)
     _repeat(offset, channels)
-    _write_gradient(x, dy, mean, scale, shift, least, slope, offset, dx)
+    _write_gradient(x, dy, mean, scale, shift, _least(relu), slope, offset, _floats(dx_at, rows * channels))
