@@ -47,16 +47,17 @@ class BatchNorm(nn.Module):
             ValueError: training, and one value per channel has no statistics.
         """
         weights = self.weight, self.bias, self.running_mean, self.running_var
-        if self.training and _compiled_passes_take(x, self.weight):
-            return _Normalise.apply(x, *weights, self.relu, self.momentum, self.eps)
+        if self.training and compiled_passes_take(x, self.weight):
+            return _Normalise.apply(x, *weights, self.momentum, self.relu, self.eps)
         weight, bias, mean, variance = weights
         result = functional.batch_norm(x, mean, variance, weight, bias, self.training, self.momentum, self.eps)
         return result.relu_() if self.relu else result
 
 
-def _compiled_passes_take(x: Tensor, weight: Tensor) -> bool:
+def compiled_passes_take(x: Tensor, weight: Tensor) -> bool:
+    """Whether a batch norm with these weights trains on ``x`` by the compiled passes, not by torch."""
     return (
-        x.device.type == "cpu"
+        x.device.type == weight.device.type == "cpu"
         and x.dtype == weight.dtype == torch.float32
         and x.is_contiguous(memory_format=_channels_last(x))
         and x.numel() > len(weight)
@@ -79,21 +80,19 @@ class _Normalise(torch.autograd.Function):
         bias: Tensor,
         running_mean: Tensor,
         running_var: Tensor,
-        relu: bool,
         momentum: float,
+        relu: bool,
         eps: float,
     ) -> Tensor:
         # Compiled when it is imported: only networks that are trained wait for that.
         from narrowgauge.networks import batch_norm_kernels
 
         channels = len(weight)
-        ctx.settings = x.numel() // channels, channels, relu
-        ctx.eps = eps
+        ctx.settings = x.numel() // channels, channels, relu, eps
         result = torch.empty_like(x)
         statistics = torch.empty(2, channels, dtype=torch.float64)
-        batch_norm_kernels.forward(
-            *_addresses(x, weight, bias, running_mean, running_var, result, statistics), *ctx.settings, momentum, eps
-        )
+        addresses = _addresses(x, weight, bias, running_mean, running_var, result, statistics)
+        batch_norm_kernels.forward(addresses, momentum, *ctx.settings)
         ctx.save_for_backward(x, weight, bias, statistics)
         return result
 
@@ -105,11 +104,10 @@ class _Normalise(torch.autograd.Function):
         x, weight, bias, statistics = ctx.saved_tensors
         gradient = gradient.contiguous(memory_format=_channels_last(x))
         gradients = torch.empty_like(x), torch.empty_like(weight), torch.empty_like(bias)
-        batch_norm_kernels.backward(
-            *_addresses(x, gradient, weight, bias, statistics, *gradients), *ctx.settings, ctx.eps
-        )
+        addresses = _addresses(x, gradient, weight, bias, statistics, *gradients)
+        batch_norm_kernels.backward(addresses, *ctx.settings)
         return *gradients, None, None, None, None, None
 
 
-def _addresses(*tensors: Tensor) -> list[int]:
-    return [tensor.data_ptr() for tensor in tensors]
+def _addresses(*tensors: Tensor) -> tuple[int, ...]:
+    return tuple([tensor.data_ptr() for tensor in tensors])

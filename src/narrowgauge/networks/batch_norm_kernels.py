@@ -2,7 +2,7 @@
 
 In such a map the channels take turns in one long row of numbers. With a handful of channels a loop over them is too
 short for vector instructions; so what belongs to a channel is repeated to a pattern of a few hundred numbers, and the
-row is walked pattern by pattern.
+row is walked pattern by pattern. All arrays are of one dimension and contiguous, or LLVM would keep to single numbers.
 
 Numba compiles when this module is imported; ``narrowgauge.formats.kernels`` tells why nothing is cached on disk. Every
 sum is formed in one order, on the calling thread: equal maps give equal bits.
@@ -18,12 +18,14 @@ f32, f64 = np.float32, np.float64
 # A pattern is whole vector registers, and enough of them that the loop over it counts, not what is around the loop.
 _REGISTER = 16
 _SHORTEST_PATTERN = 256
+# Rows, channels, relu and eps of a call.
+_SETTINGS = (types.intp, types.intp, types.boolean, types.float64)
 
 _compiled = njit(error_model="numpy")
 
 
 def _array_at(kind):  # type: ignore[no-untyped-def]
-    """A compiled function that makes an array of what lies at an address: arrays as arguments would cost 3 µs each."""
+    """A compiled function that makes an array of what lies at an address: an array as argument would cost 4 µs."""
 
     @intrinsic
     def pointer(context, address):  # type: ignore[no-untyped-def]
@@ -34,7 +36,7 @@ def _array_at(kind):  # type: ignore[no-untyped-def]
 
     @_compiled
     def array(address, size):  # type: ignore[no-untyped-def]
-        return carray(pointer(address), size)
+        return carray(pointer(address), size)  # type: ignore[call-arg]
 
     return array
 
@@ -110,25 +112,13 @@ def _write_result(x, mean, scale, shift, least, y):  # type: ignore[no-untyped-d
             target[i] = least if value <= least else value  # NaN stays NaN
 
 
-# LLVM turns a loop into vector instructions only if it needs few checks that arrays do not overlap: hence two loops
-# over each pattern, with what lies between them in the cache.
-
-
-@_compiled
-def _cut(x, dy, mean, scale, shift, least, passed):  # type: ignore[no-untyped-def]
-    """What the ReLU lets pass of a gradient."""
-    for i in range(len(x)):
-        passed[i] = f32(0) if (x[i] - mean[i]) * scale[i] + shift[i] <= least else dy[i]
-
-
 @_compiled
 def _sum_gradients(x, dy, mean, scale, shift, least, sums, products):  # type: ignore[no-untyped-def]
-    passed = np.empty_like(mean)
     for start in range(0, len(x), len(mean)):
-        source = x[start : start + len(mean)]
-        _cut(source, dy[start : start + len(mean)], mean, scale, shift, least, passed)
+        source, gradient = x[start : start + len(mean)], dy[start : start + len(mean)]
         for i in range(len(source)):
-            value = f64(passed[i])
+            cut = (source[i] - mean[i]) * scale[i] + shift[i] <= least
+            value = f64(f32(0) if cut else gradient[i])
             sums[i] += value
             products[i] += value * f64(source[i])
 
@@ -136,32 +126,29 @@ def _sum_gradients(x, dy, mean, scale, shift, least, sums, products):  # type: i
 @_compiled
 def _write_gradient(x, dy, mean, scale, shift, least, slope, offset, dx):  # type: ignore[no-untyped-def]
     for start in range(0, len(x), len(mean)):
-        source, target = x[start : start + len(mean)], dx[start : start + len(mean)]
-        _cut(source, dy[start : start + len(mean)], mean, scale, shift, least, target)
+        stop = start + len(mean)
+        source, gradient, target = x[start:stop], dy[start:stop], dx[start:stop]
         for i in range(len(source)):
-            target[i] = target[i] * scale[i] + (source[i] - mean[i]) * slope[i] + offset[i]
+            deviation = source[i] - mean[i]
+            value = f32(0) if deviation * scale[i] + shift[i] <= least else gradient[i]
+            target[i] = value * scale[i] + deviation * slope[i] + offset[i]
 
 
-@njit(types.void(*[types.intp] * 9, types.boolean, types.float64, types.float64), error_model="numpy")
-def forward(  # type: ignore[no-untyped-def]
-    x_at, weight_at, bias_at, mean_at, variance_at, y_at, statistics_at, rows, channels, relu, momentum, eps
-):
+@njit(types.void(types.UniTuple(types.intp, 7), types.float64, *_SETTINGS), error_model="numpy")
+def forward(addresses, momentum, rows, channels, relu, eps):  # type: ignore[no-untyped-def]
     """Normalise a map with its own statistics, and let the running ones follow them.
 
     Args:
-        x_at: address of the map, float32 ``[rows, channels]``.
-        weight_at: address of the weights, float32 ``[channels]``.
-        bias_at: address of the biases, float32 ``[channels]``.
-        mean_at: address of the running means, float32 ``[channels]``.
-        variance_at: address of the running (unbiased) variances, float32 ``[channels]``.
-        y_at: the result is written here; as the map.
-        statistics_at: mean and (biased) variance of the map are written here; float64 ``[2, channels]``.
+        addresses: of the map, float32 ``[rows, channels]``; weights, biases, running means and running (unbiased)
+            variances, float32 ``[channels]``; and of what is written: the result, as the map, and mean and (biased)
+            variance of the map, float64 ``[2, channels]``.
+        momentum: share of the map in the running statistics.
         rows: positions in all images of the batch, at least 2.
         channels: at least 1.
         relu: whether a ReLU follows.
-        momentum: share of the map in the running statistics.
         eps: added to the variance.
     """
+    x_at, weight_at, bias_at, mean_at, variance_at, y_at, statistics_at = addresses
     x, statistics = _floats(x_at, rows * channels), _doubles(statistics_at, (2, channels))
     running_mean, running_variance = _floats(mean_at, channels), _floats(variance_at, channels)
     sums, squares = _zeros(channels), _zeros(channels)
@@ -176,26 +163,19 @@ def forward(  # type: ignore[no-untyped-def]
     _write_result(x, means, scale, shift, _least(relu), _floats(y_at, rows * channels))
 
 
-@njit(types.void(*[types.intp] * 10, types.boolean, types.float64), error_model="numpy")
-def backward(  # type: ignore[no-untyped-def]
-    x_at, dy_at, weight_at, bias_at, statistics_at, dx_at, dweight_at, dbias_at, rows, channels, relu, eps
-):
-    """Gradients of ``forward``; what it left unchanged is as it was there.
+@njit(types.void(types.UniTuple(types.intp, 8), *_SETTINGS), error_model="numpy")
+def backward(addresses, rows, channels, relu, eps):  # type: ignore[no-untyped-def]
+    """Gradients of ``forward``.
 
     Args:
-        x_at: address of the map.
-        dy_at: address of the gradient of its result; as the map.
-        weight_at: address of the weights.
-        bias_at: address of the biases.
-        statistics_at: address of the statistics that ``forward`` wrote.
-        dx_at: the gradient of the map is written here.
-        dweight_at: the gradient of the weights is written here.
-        dbias_at: the gradient of the biases is written here.
+        addresses: of the map, the gradient of its result, weights, biases and the statistics that ``forward`` wrote;
+            and of what is written: the gradients of map, weights and biases. All as ``forward`` has them.
         rows: as it was.
         channels: as it was.
         relu: as it was.
         eps: as it was.
     """
+    x_at, dy_at, weight_at, bias_at, statistics_at, dx_at, dweight_at, dbias_at = addresses
     x, dy = _floats(x_at, rows * channels), _floats(dy_at, rows * channels)
     weight, statistics = _floats(weight_at, channels), _doubles(statistics_at, (2, channels))
     mean, scale, shift = _patterns(statistics, weight, _floats(bias_at, channels), eps)

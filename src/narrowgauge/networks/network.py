@@ -39,7 +39,7 @@ class Network(nn.Module):
             self.add_module(node.name, layer(node.operator, *graph.input_shapes(node)))
         relus = _relus_behind_batch_norms(graph)
         for name in relus:
-            self.get_submodule(name).relu = True
+            self.get_submodule(name).relu = True  # type: ignore[assignment]
         self._input, self._output = graph.input.name, graph.output.name
         self._steps = _plan(graph, relus)
 
