@@ -7,6 +7,8 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
+from narrowgauge.networks import compiled
+
 
 class BatchNorm(nn.Module):
     """Batch normalisation of maps or vectors, with the running statistics that the graph names, and no others.
@@ -56,17 +58,8 @@ class BatchNorm(nn.Module):
 
 def compiled_passes_take(x: Tensor, weight: Tensor) -> bool:
     """Whether a batch norm with these weights trains on ``x`` by the compiled passes, not by torch."""
-    return (
-        x.device.type == weight.device.type == "cpu"
-        and x.dtype == weight.dtype == torch.float32
-        and x.is_contiguous(memory_format=_channels_last(x))
-        and x.numel() > len(weight)
-        and not torch.compiler.is_compiling()
-    )
-
-
-def _channels_last(x: Tensor) -> torch.memory_format:
-    return torch.channels_last if x.ndim == 4 else torch.contiguous_format
+    same = weight.device == x.device and weight.dtype == x.dtype
+    return same and x.numel() > len(weight) and compiled.takes(x)
 
 
 class _Normalise(torch.autograd.Function):
@@ -91,7 +84,7 @@ class _Normalise(torch.autograd.Function):
         ctx.settings = x.numel() // channels, channels, relu, eps
         result = torch.empty_like(x)
         statistics = torch.empty(2, channels, dtype=torch.float64)
-        addresses = _addresses(x, weight, bias, running_mean, running_var, result, statistics)
+        addresses = compiled.addresses(x, weight, bias, running_mean, running_var, result, statistics)
         batch_norm_kernels.forward(addresses, momentum, *ctx.settings)
         ctx.save_for_backward(x, weight, bias, statistics)
         return result
@@ -102,12 +95,8 @@ class _Normalise(torch.autograd.Function):
         from narrowgauge.networks import batch_norm_kernels
 
         x, weight, bias, statistics = ctx.saved_tensors
-        gradient = gradient.contiguous(memory_format=_channels_last(x))
+        gradient = gradient.contiguous(memory_format=compiled.channels_last(x))
         gradients = torch.empty_like(x), torch.empty_like(weight), torch.empty_like(bias)
-        addresses = _addresses(x, gradient, weight, bias, statistics, *gradients)
+        addresses = compiled.addresses(x, gradient, weight, bias, statistics, *gradients)
         batch_norm_kernels.backward(addresses, *ctx.settings)
         return *gradients, None, None, None, None, None
-
-
-def _addresses(*tensors: Tensor) -> tuple[int, ...]:
-    return tuple([tensor.data_ptr() for tensor in tensors])

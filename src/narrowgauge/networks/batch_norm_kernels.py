@@ -4,15 +4,15 @@ In such a map the channels take turns in one long row of numbers. With a handful
 short for vector instructions; so what belongs to a channel is repeated to a pattern of a few hundred numbers, and the
 row is walked pattern by pattern. All arrays are of one dimension and contiguous, or LLVM would keep to single numbers.
 
-Numba compiles when this module is imported; ``narrowgauge.formats.kernels`` tells why nothing is cached on disk. Every
-sum is formed in one order, on the calling thread: equal maps give equal bits.
+Every sum is formed in one order, on the calling thread: equal maps give equal bits.
 """
 
 from math import sqrt
 
 import numpy as np
-from numba import carray, njit, types
-from numba.extending import intrinsic
+from numba import types
+
+from narrowgauge.networks.compiling import addresses, compiled_pass, doubles_at, floats_at, inner
 
 f32, f64 = np.float32, np.float64
 # A pattern is whole vector registers, and enough of them that the loop over it counts, not what is around the loop.
@@ -21,35 +21,13 @@ _SHORTEST_PATTERN = 256
 # Rows, channels, relu and eps of a call.
 _SETTINGS = (types.intp, types.intp, types.boolean, types.float64)
 
-_compiled = njit(error_model="numpy")
 
-
-def _array_at(kind):  # type: ignore[no-untyped-def]
-    """A compiled function that makes an array of what lies at an address: an array as argument would cost 4 µs."""
-
-    @intrinsic
-    def pointer(context, address):  # type: ignore[no-untyped-def]
-        def generate(context, builder, signature, values):  # type: ignore[no-untyped-def]
-            return builder.inttoptr(values[0], context.get_value_type(signature.return_type))
-
-        return types.CPointer(kind)(types.intp), generate
-
-    @_compiled
-    def array(address, size):  # type: ignore[no-untyped-def]
-        return carray(pointer(address), size)  # type: ignore[call-arg]
-
-    return array
-
-
-_floats, _doubles = _array_at(types.float32), _array_at(types.float64)
-
-
-@_compiled
+@inner
 def _least(relu):  # type: ignore[no-untyped-def]
     return f32(0) if relu else f32(-np.inf)
 
 
-@_compiled
+@inner
 def _pattern_size(channels):  # type: ignore[no-untyped-def]
     unit = channels
     while unit % _REGISTER:
@@ -57,18 +35,18 @@ def _pattern_size(channels):  # type: ignore[no-untyped-def]
     return unit * ((_SHORTEST_PATTERN + unit - 1) // unit)
 
 
-@_compiled
+@inner
 def _zeros(channels):  # type: ignore[no-untyped-def]
     return np.zeros(_pattern_size(channels), f64)
 
 
-@_compiled
+@inner
 def _repeat(pattern, channels):  # type: ignore[no-untyped-def]
     for i in range(channels, len(pattern)):
         pattern[i] = pattern[i - channels]
 
 
-@_compiled
+@inner
 def _total(sums, c, channels):  # type: ignore[no-untyped-def]
     total = 0.0
     for i in range(c, len(sums), channels):
@@ -76,7 +54,7 @@ def _total(sums, c, channels):  # type: ignore[no-untyped-def]
     return total
 
 
-@_compiled
+@inner
 def _patterns(statistics, weight, bias, eps):  # type: ignore[no-untyped-def]
     """Mean, scale and shift; what float32 cuts off the mean goes into the shift."""
     channels = len(weight)
@@ -92,7 +70,7 @@ def _patterns(statistics, weight, bias, eps):  # type: ignore[no-untyped-def]
     return mean, scale, shift
 
 
-@_compiled
+@inner
 def _sum_moments(x, sums, squares):  # type: ignore[no-untyped-def]
     # A float64 holds the square of a float32: no mean is so large that the variance drowns beside it.
     for start in range(0, len(x), len(sums)):
@@ -103,7 +81,7 @@ def _sum_moments(x, sums, squares):  # type: ignore[no-untyped-def]
             squares[i] += value * value
 
 
-@_compiled
+@inner
 def _write_result(x, mean, scale, shift, least, y):  # type: ignore[no-untyped-def]
     for start in range(0, len(x), len(mean)):
         source, target = x[start : start + len(mean)], y[start : start + len(mean)]
@@ -112,7 +90,7 @@ def _write_result(x, mean, scale, shift, least, y):  # type: ignore[no-untyped-d
             target[i] = least if value <= least else value  # NaN stays NaN
 
 
-@_compiled
+@inner
 def _sum_gradients(x, dy, mean, scale, shift, least, sums, products):  # type: ignore[no-untyped-def]
     for start in range(0, len(x), len(mean)):
         source, gradient = x[start : start + len(mean)], dy[start : start + len(mean)]
@@ -123,7 +101,7 @@ def _sum_gradients(x, dy, mean, scale, shift, least, sums, products):  # type: i
             products[i] += value * f64(source[i])
 
 
-@_compiled
+@inner
 def _write_gradient(x, dy, mean, scale, shift, least, slope, offset, dx):  # type: ignore[no-untyped-def]
     for start in range(0, len(x), len(mean)):
         stop = start + len(mean)
@@ -134,12 +112,12 @@ def _write_gradient(x, dy, mean, scale, shift, least, slope, offset, dx):  # typ
             target[i] = value * scale[i] + deviation * slope[i] + offset[i]
 
 
-@njit(types.void(types.UniTuple(types.intp, 7), types.float64, *_SETTINGS), error_model="numpy")
-def forward(addresses, momentum, rows, channels, relu, eps):  # type: ignore[no-untyped-def]
+@compiled_pass(addresses(7), types.float64, *_SETTINGS)
+def forward(at, momentum, rows, channels, relu, eps):  # type: ignore[no-untyped-def]
     """Normalise a map with its own statistics, and let the running ones follow them.
 
     Args:
-        addresses: of the map, float32 ``[rows, channels]``; weights, biases, running means and running (unbiased)
+        at: addresses of the map, float32 ``[rows, channels]``; weights, biases, running means and running (unbiased)
             variances, float32 ``[channels]``; and of what is written: the result, as the map, and mean and (biased)
             variance of the map, float64 ``[2, channels]``.
         momentum: share of the map in the running statistics.
@@ -148,9 +126,9 @@ def forward(addresses, momentum, rows, channels, relu, eps):  # type: ignore[no-
         relu: whether a ReLU follows.
         eps: added to the variance.
     """
-    x_at, weight_at, bias_at, mean_at, variance_at, y_at, statistics_at = addresses
-    x, statistics = _floats(x_at, rows * channels), _doubles(statistics_at, (2, channels))
-    running_mean, running_variance = _floats(mean_at, channels), _floats(variance_at, channels)
+    x_at, weight_at, bias_at, mean_at, variance_at, y_at, statistics_at = at
+    x, statistics = floats_at(x_at, rows * channels), doubles_at(statistics_at, (2, channels))
+    running_mean, running_variance = floats_at(mean_at, channels), floats_at(variance_at, channels)
     sums, squares = _zeros(channels), _zeros(channels)
     _sum_moments(x, sums, squares)
     for c in range(channels):
@@ -159,29 +137,29 @@ def forward(addresses, momentum, rows, channels, relu, eps):  # type: ignore[no-
         statistics[0, c], statistics[1, c] = mean, variance
         running_mean[c] += momentum * (mean - running_mean[c])
         running_variance[c] += momentum * (variance * rows / (rows - 1) - running_variance[c])
-    means, scale, shift = _patterns(statistics, _floats(weight_at, channels), _floats(bias_at, channels), eps)
-    _write_result(x, means, scale, shift, _least(relu), _floats(y_at, rows * channels))
+    means, scale, shift = _patterns(statistics, floats_at(weight_at, channels), floats_at(bias_at, channels), eps)
+    _write_result(x, means, scale, shift, _least(relu), floats_at(y_at, rows * channels))
 
 
-@njit(types.void(types.UniTuple(types.intp, 8), *_SETTINGS), error_model="numpy")
-def backward(addresses, rows, channels, relu, eps):  # type: ignore[no-untyped-def]
+@compiled_pass(addresses(8), *_SETTINGS)
+def backward(at, rows, channels, relu, eps):  # type: ignore[no-untyped-def]
     """Gradients of ``forward``.
 
     Args:
-        addresses: of the map, the gradient of its result, weights, biases and the statistics that ``forward`` wrote;
+        at: addresses of the map, the gradient of its result, weights, biases and the statistics that ``forward`` wrote;
             and of what is written: the gradients of map, weights and biases. All as ``forward`` has them.
         rows: as it was.
         channels: as it was.
         relu: as it was.
         eps: as it was.
     """
-    x_at, dy_at, weight_at, bias_at, statistics_at, dx_at, dweight_at, dbias_at = addresses
-    x, dy = _floats(x_at, rows * channels), _floats(dy_at, rows * channels)
-    weight, statistics = _floats(weight_at, channels), _doubles(statistics_at, (2, channels))
-    mean, scale, shift = _patterns(statistics, weight, _floats(bias_at, channels), eps)
+    x_at, dy_at, weight_at, bias_at, statistics_at, dx_at, dweight_at, dbias_at = at
+    x, dy = floats_at(x_at, rows * channels), floats_at(dy_at, rows * channels)
+    weight, statistics = floats_at(weight_at, channels), doubles_at(statistics_at, (2, channels))
+    mean, scale, shift = _patterns(statistics, weight, floats_at(bias_at, channels), eps)
     sums, products = _zeros(channels), _zeros(channels)
     _sum_gradients(x, dy, mean, scale, shift, _least(relu), sums, products)
-    dweight, dbias = _floats(dweight_at, channels), _floats(dbias_at, channels)
+    dweight, dbias = floats_at(dweight_at, channels), floats_at(dbias_at, channels)
     slope, offset = np.empty_like(mean), np.empty_like(mean)
     for c in range(channels):
         inverse = 1 / sqrt(statistics[1, c] + eps)
@@ -194,4 +172,4 @@ def backward(addresses, rows, channels, relu, eps):  # type: ignore[no-untyped-d
         offset[c] = -share * total + share * along * inverse * (statistics[0, c] - f64(mean[c]))
     _repeat(slope, channels)
     _repeat(offset, channels)
-    _write_gradient(x, dy, mean, scale, shift, _least(relu), slope, offset, _floats(dx_at, rows * channels))
+    _write_gradient(x, dy, mean, scale, shift, _least(relu), slope, offset, floats_at(dx_at, rows * channels))

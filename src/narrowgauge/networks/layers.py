@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from narrowgauge.graph import operators
 from narrowgauge.graph.operators import Operator, Shape
 from narrowgauge.networks.batch_norm import BatchNorm
+from narrowgauge.networks.max_pool import MaxPool
 
 
 class ScaleShift(nn.Module):
@@ -120,7 +121,7 @@ def _(operator: operators.Sigmoid, *inputs: Shape) -> nn.Module:
 
 @layer.register
 def _(operator: operators.MaxPool, *inputs: Shape) -> nn.Module:
-    return nn.MaxPool2d(operator.kernel, operator.stride, operator.padding)
+    return MaxPool(operator.kernel, operator.stride, operator.padding)
 
 
 @layer.register
