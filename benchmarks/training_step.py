@@ -1,4 +1,4 @@
-"""Milliseconds of a training step on one thread, with the compiled passes of batch norms and with torch's own.
+"""Milliseconds of a training step on one thread, with the compiled passes of the layers and with torch alone.
 
     python benchmarks/training_step.py [NETWORK ...] [--batch 128] [--seconds 20] [--json]
 
@@ -15,7 +15,7 @@ import torch
 from timing import fastest, machine
 
 from narrowgauge.config.training import TrainingSettings
-from narrowgauge.networks import batch_norm
+from narrowgauge.networks import compiled
 from narrowgauge.networks.network import Network
 from narrowgauge.networks.state import initialise
 from narrowgauge.spaces import build
@@ -47,12 +47,12 @@ def training_step(arch: str, batch: int) -> Callable[[], None]:
 
 def by_torch(step: Callable[[], None]) -> Callable[[], None]:
     def run() -> None:
-        takes = batch_norm.compiled_passes_take
-        batch_norm.compiled_passes_take = lambda *_: False
+        takes = compiled.takes
+        compiled.takes = lambda _: False
         try:
             step()
         finally:
-            batch_norm.compiled_passes_take = takes
+            compiled.takes = takes
 
     return run
 
