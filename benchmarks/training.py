@@ -108,7 +108,8 @@ def narrowgauge(arch: str, count: int, batch: int) -> float:
     """Images per second of one network on one core, as the stage trains it."""
     use_cores(CORES)
     keep_freed_memory()
-    settings = TrainingSettings(epochs=EPOCHS, batch_size=batch)
+    # The first epochs of a whole training.
+    settings = TrainingSettings(batch_size=batch)
     pixels, labels = pixels_and_labels(count)
     images = ImageSet(torch.from_numpy(pixels), torch.from_numpy(labels), Normalisation(MEAN, STD), 10, "", {})
     with reproducible(1):

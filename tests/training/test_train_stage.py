@@ -18,9 +18,12 @@ from narrowgauge.config.training import Augmentation, TrainingSettings
 from narrowgauge.data.images import ImageSet, load_images
 from narrowgauge.errors import NarrowgaugeError
 from narrowgauge.graph.graph import graph_from_json
+from narrowgauge.networks import compiled
+from narrowgauge.networks.compiled import addresses
 from narrowgauge.networks.network import Network
 from narrowgauge.networks.state import load_arrays
 from narrowgauge.stages import train
+from narrowgauge.training import trainer
 from narrowgauge.training.history import Epoch
 
 # A few seconds of one core.
@@ -73,6 +76,19 @@ def undisturbed(prepared, tmp_path_factory) -> Path:
 
 def test_default_training_reads_digits(undisturbed, prepared):
     assert accuracy(undisturbed, load_images(prepared / "test.parquet")) > 0.95
+
+
+def test_a_long_training_takes_compiled_passes_and_learns_the_same(prepared, tmp_path, monkeypatch):
+    losses = {}
+    for name, worth_compiling in (("torch", 10**9), ("compiled", 0)):
+        monkeypatch.setattr(trainer, "_IMAGES_WORTH_COMPILING", worth_compiling)
+        taken = []
+        monkeypatch.setattr(compiled, "addresses", lambda *tensors, taken=taken: taken.append(1) or addresses(*tensors))
+        run(tmp_path / name, prepared, SHORT)
+        assert bool(taken) == (name == "compiled")
+        losses[name] = outputs(tmp_path / name)[1].frame().train_loss.to_numpy()
+    # Other roundings grow from step to step.
+    np.testing.assert_allclose(losses["compiled"], losses["torch"], rtol=0.02)
 
 
 def test_history_has_a_row_per_epoch(undisturbed):

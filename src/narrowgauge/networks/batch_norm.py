@@ -10,7 +10,7 @@ from torch.nn import functional
 from narrowgauge.networks import compiled
 
 
-class BatchNorm(nn.Module):
+class BatchNorm(compiled.CompiledLayer):
     """Batch normalisation of maps or vectors, with the running statistics that the graph names, and no others.
 
     Args:
@@ -49,7 +49,7 @@ class BatchNorm(nn.Module):
             ValueError: training, and one value per channel has no statistics.
         """
         weights = self.weight, self.bias, self.running_mean, self.running_var
-        if self.training and compiled_passes_take(x, self.weight):
+        if self.training and self.compiled and compiled_passes_take(x, self.weight):
             return _Normalise.apply(x, *weights, self.momentum, self.relu, self.eps)
         weight, bias, mean, variance = weights
         result = functional.batch_norm(x, mean, variance, weight, bias, self.training, self.momentum, self.eps)

@@ -1,7 +1,14 @@
 """What layers with compiled passes share: which maps these take, and how they get at the memory of tensors."""
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+
+
+class CompiledLayer(nn.Module):
+    """A layer that trains by compiled passes where they can take its input."""
+
+    compiled = True
+    """False: by torch alone, which spares a short training the seconds in which the passes are compiled."""
 
 
 def takes(x: Tensor) -> bool:

@@ -1,8 +1,6 @@
-"""How compiled passes are made: by numba, on the first import on a machine, for the processor at hand.
+"""How compiled passes are made: by numba, when their module is imported, for the processor at hand.
 
-Compiling takes seconds, which every training would wait for; so machine code is kept beside the source, as Python keeps
-its own, or in the user's cache folder. Numba compiles anew if the source file of a pass changes, but does not look at
-this one: delete ``networks/__pycache__`` after a change here.
+That takes seconds in every process. Machine code is deliberately not kept on disk: numba keeps pickles.
 """
 
 from collections.abc import Callable
@@ -17,16 +15,7 @@ inner = njit(error_model="numpy")
 
 def compiled_pass(*arguments: Any) -> Callable[[Any], Any]:
     """Decorator of a pass that takes arguments of these types, of numba, and returns nothing."""
-
-    def compiled(function: Any) -> Any:
-        signature = types.void(*arguments)
-        try:
-            return njit(signature, error_model="numpy", cache=True)(function)
-        except (RuntimeError, OSError):
-            # No folder that can be written: RuntimeError. A full disk: OSError.
-            return njit(signature, error_model="numpy")(function)
-
-    return compiled
+    return njit(types.void(*arguments), error_model="numpy")
 
 
 def _array_at(kind: Any) -> Any:

@@ -9,7 +9,7 @@ from torch.autograd.function import once_differentiable
 from narrowgauge.networks import compiled
 
 
-class MaxPool(nn.MaxPool2d):
+class MaxPool(nn.MaxPool2d, compiled.CompiledLayer):
     """Maximum over a square window; padding never wins.
 
     Args:
@@ -32,7 +32,7 @@ class MaxPool(nn.MaxPool2d):
         Returns:
             ``[n, channels, height', width']``.
         """
-        if self.training and self._keeps_size and compiled.takes(x):
+        if self.training and self.compiled and self._keeps_size and compiled.takes(x):
             return _MaxPool.apply(x, self.kernel_size)
         return super().forward(x)
 

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from narrowgauge.graph.graph import Graph
 from narrowgauge.graph.operators import BatchNorm, Relu
+from narrowgauge.networks.compiled import CompiledLayer
 from narrowgauge.networks.layers import layer
 
 
@@ -42,6 +43,16 @@ class Network(nn.Module):
             self.get_submodule(name).relu = True  # type: ignore[assignment]
         self._input, self._output = graph.input.name, graph.output.name
         self._steps = _plan(graph, relus)
+
+    def use_compiled_passes(self, use: bool) -> None:
+        """Whether training may use compiled passes, on a CPU; it may unless told.
+
+        Args:
+            use: false for a training so short that compiling them would take longer than they save.
+        """
+        for module in self.modules():
+            if isinstance(module, CompiledLayer):
+                module.compiled = use
 
     def forward(self, images: Tensor) -> Tensor:
         """Logits of a batch.
