@@ -12,7 +12,7 @@ from narrowgauge.config.base import Section
 RECIPES: Mapping[str, Mapping[str, Any]] = {
     "standard": {},
     "fast": {
-        "epochs": 16,
+        "epochs": 40,
         "optimiser": "muon",
         "learning_rate": 0.3,
         "muon_learning_rate": 0.06,
