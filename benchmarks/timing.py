@@ -1,9 +1,10 @@
 """What the benchmarks share: fair timing of contenders, and a description of the machine."""
 
+import json
 import os
 import platform
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -39,6 +40,14 @@ def machine(*packages: str) -> str:
     """Processor, cores and versions, in one line."""
     versions = [f"{package} {_version(package)}" for package in packages if _version(package)]
     return f"{_processor()}, {os.cpu_count()} cores; Python {platform.python_version()}, {', '.join(versions)}"
+
+
+def print_end(rows: Sequence[Mapping[str, object]] | None, *packages: str) -> None:
+    """The machine, as the last line below figures that are printed already; or machine, load and rows as JSON."""
+    if rows is None:
+        print(machine(*packages))
+    else:
+        print(json.dumps({"machine": machine(*packages), "load": os.getloadavg()[0], "rows": rows}))
 
 
 def _version(package: str) -> str | None:

@@ -10,8 +10,6 @@ best turn, without the first epoch.
 """
 
 import argparse
-import json
-import os
 import subprocess
 import sys
 import time
@@ -20,7 +18,7 @@ from collections.abc import Callable
 import numpy as np
 import torch
 from PIL import Image
-from timing import machine, use_cores
+from timing import print_end, use_cores
 from torch.nn import functional
 from torch.utils.data import DataLoader, Dataset
 
@@ -88,6 +86,7 @@ def plain(arch: str, count: int, batch: int) -> float:
         prefetch_factor=4,
     )
     network = Network(build(arch))
+    network.use_compiled_passes(False)
     initialise(network, 0)
     optimiser = torch.optim.SGD(network.parameters(), lr=0.1, momentum=0.9, weight_decay=5e-4, nesterov=True)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, EPOCHS * len(loader))
@@ -150,10 +149,7 @@ def main() -> None:
         if not arguments.json:
             print(f"{arch:22} plain {rates['plain']:6.0f}  narrowgauge {rates['narrowgauge']:6.0f} images/s", end="")
             print(f"  ratio {rows[-1]['ratio']:.2f}", flush=True)
-    if arguments.json:
-        print(json.dumps({"machine": machine("torch", "torchvision"), "load": os.getloadavg()[0], "rows": rows}))
-    else:
-        print(machine("torch", "torchvision"))
+    print_end(rows if arguments.json else None, "torch", "torchvision")
 
 
 if __name__ == "__main__":

@@ -7,15 +7,12 @@ step: forward, backward and optimiser, on one batch of random images that is the
 """
 
 import argparse
-import json
-import os
 from collections.abc import Callable
 
 import torch
-from timing import fastest, machine
+from timing import fastest, print_end
 
 from narrowgauge.config.training import TrainingSettings
-from narrowgauge.networks import compiled
 from narrowgauge.networks.network import Network
 from narrowgauge.networks.state import initialise
 from narrowgauge.spaces import build
@@ -28,8 +25,9 @@ from narrowgauge.training.reproducibility import reproducible
 NETWORKS = ["mobilenetv2-s6-10", "mobilenetv2-s4-14", "pnasnet-s3-70", "densenet-s3-24", "resnext-s3-10"]
 
 
-def training_step(arch: str, batch: int) -> Callable[[], None]:
+def training_step(arch: str, batch: int, compiled_passes: bool) -> Callable[[], None]:
     network = Network(build(arch))
+    network.use_compiled_passes(compiled_passes)
     initialise(network, 0)
     network.to(memory_format=torch.channels_last).train()
     settings = TrainingSettings(batch_size=batch)
@@ -45,18 +43,6 @@ def training_step(arch: str, batch: int) -> Callable[[], None]:
     return step
 
 
-def by_torch(step: Callable[[], None]) -> Callable[[], None]:
-    def run() -> None:
-        takes = compiled.takes
-        compiled.takes = lambda _: False
-        try:
-            step()
-        finally:
-            compiled.takes = takes
-
-    return run
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("networks", nargs="*", default=NETWORKS)
@@ -68,16 +54,13 @@ def main() -> None:
     rows = []
     for arch in arguments.networks:
         with reproducible(1):
-            step = training_step(arch, arguments.batch)
-            seconds = fastest({"torch": by_torch(step), "compiled": step}, arguments.seconds)
+            steps = {name: training_step(arch, arguments.batch, name == "compiled") for name in ("torch", "compiled")}
+            seconds = fastest(steps, arguments.seconds)
         rows.append({"network": arch} | {name: 1e3 * value for name, value in seconds.items()})
         if not arguments.json:
             print(f"{arch:20}", *(f"  {name} {1e3 * value:6.1f} ms" for name, value in seconds.items()), end="")
             print(f"  ratio {seconds['torch'] / seconds['compiled']:.2f}", flush=True)
-    if arguments.json:
-        print(json.dumps({"machine": machine("torch", "numba"), "load": os.getloadavg()[0], "rows": rows}))
-    else:
-        print(machine("torch", "numba"))
+    print_end(rows if arguments.json else None, "torch", "numba")
 
 
 if __name__ == "__main__":
