@@ -73,7 +73,13 @@ def write_export(folder: Path, content: bytes, status: str = "ok") -> None:
     write(folder / "export.parquet", export_schema.SCHEMA, [row], Provenance("export", {}), {"tolerance": 1e-4})
 
 
-def run_benchmark(folder: Path, test: Path, device: DeviceSettings, output: str = "local.parquet") -> Path:
+def run_benchmark(
+    folder: Path,
+    test: Path,
+    device: DeviceSettings,
+    output: str = "local.parquet",
+    settings: BenchmarkSettings = QUICK,
+) -> Path:
     benchmark.run(
         arch=ARCH,
         fmt="best",
@@ -81,7 +87,7 @@ def run_benchmark(folder: Path, test: Path, device: DeviceSettings, output: str 
         model=folder / "model.onnx",
         test=test,
         device=device,
-        settings=QUICK,
+        settings=settings,
         output=folder / output,
         work=folder / "work",
         code_version="1",
@@ -113,6 +119,18 @@ def test_a_row_for_every_number_of_threads_and_the_same_content_twice(tmp_path: 
     again = read(run_benchmark(tmp_path, test_split, device, "again.parquet"), measurements_schema.SCHEMA)
     assert again.content_hash == artefact.content_hash
     assert not list((tmp_path / "work" / "results").iterdir())
+
+
+def test_a_machine_that_does_not_hold_still_changes_no_content(tmp_path: Path, test_split: Path) -> None:
+    graph = fold_graph(build(ARCH)).graph
+    write_export(tmp_path, onnx_model(graph, untrained_parameters(graph, 0)))
+    still = read(run_benchmark(tmp_path, test_split, DeviceSettings()), measurements_schema.SCHEMA)
+    strict = QUICK.model_copy(update={"reference_within": 1e-9, "attempts": 1})
+    restless = read(
+        run_benchmark(tmp_path, test_split, DeviceSettings(), "again.parquet", strict), measurements_schema.SCHEMA
+    )
+    assert [row["status"] for artefact in (still, restless) for row in artefact.rows()] == ["ok", "invalid"]
+    assert restless.content_hash == still.content_hash
 
 
 def test_a_session_writes_each_export_and_tells_why_others_are_missing(tmp_path: Path, test_split: Path) -> None:

@@ -14,7 +14,7 @@ def _timing(name: str, kind: pa.DataType, doc: str) -> Column:
 
 SCHEMA = Schema(
     kind="measurements",
-    version=2,
+    version=3,
     doc="A row per network, device and number of threads: raw times of inferences at batch size 1, memory, answers.",
     columns=(
         Column("arch", pa.string(), "architecture"),
@@ -27,6 +27,7 @@ SCHEMA = Schema(
             "status",
             pa.string(),
             "ok, failed (on the device), invalid (see `discarded`), emulated, or that of an export",
+            volatile=True,  # whether the machine held still is no less a timing than the samples
         ),
         Column("message", pa.string(), "why the status is not ok", nullable=True, volatile=True),
         Column("model_sha256", pa.string(), "of the file that was timed", nullable=True),
