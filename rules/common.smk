@@ -1,4 +1,5 @@
 # What all rules share: the validated config, paths, what a job depends on beside its files.
+import gc
 import os
 import sys
 from functools import lru_cache
@@ -14,6 +15,11 @@ from narrowgauge.errors import NarrowgaugeError
 from narrowgauge.jobs import files_in, model_jobs, shared_jobs, unfinished
 from narrowgauge.layout import Layout
 from narrowgauge.selection.decision import read_decision
+
+# A large plan is millions of objects that stay: the collector, which walks them all again and again as they grow in
+# number, would take a quarter of the time and find nothing. It still runs, for cycles in the long wait for jobs.
+gc.freeze()
+gc.set_threshold(50_000, 50, 50)
 
 # `.venv/bin/snakemake` works without an activated environment, and a conda environment still goes first.
 os.environ.update(
