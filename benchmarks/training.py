@@ -2,32 +2,23 @@
 
     python benchmarks/training.py [NETWORK ...] [--images 9000] [--batch 128] [--json]
 
-The plain loop is what one writes from the tutorials: a data set of PIL images, torchvision's transforms (padded random
-crop, flip, tensor, normalise), a DataLoader with two worker processes, and the same network in eager PyTorch on all
-cores. narrowgauge trains as its workflow does: as many networks side by side as there are cores, one thread each.
-Both see the same images, batches and epochs, in processes of their own, in turns; the figure of each is that of its
-best turn, without the first epoch.
+The plain loop is that of plain_loop.py, with the same network. narrowgauge trains as its workflow does: as many
+networks side by side as there are cores, one thread each. Both see the same images, batches and epochs, in processes of
+their own, in turns; the figure of each is that of its best turn, without the first epoch.
 """
 
 import argparse
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 
 import numpy as np
+import plain_loop
 import torch
-from PIL import Image
 from timing import print_end, use_cores
-from torch.nn import functional
-from torch.utils.data import DataLoader, Dataset
 
 from narrowgauge.config.training import TrainingSettings
 from narrowgauge.data.images import ImageSet
 from narrowgauge.data.normalisation import Normalisation
-from narrowgauge.data.torchvision_import import torchvision_datasets
-from narrowgauge.networks.network import Network
-from narrowgauge.networks.state import initialise
 from narrowgauge.spaces import build
 from narrowgauge.training.memory import keep_freed_memory
 from narrowgauge.training.platform import choose_platform
@@ -40,67 +31,17 @@ EPOCHS = 3
 NETWORKS = ["mobilenetv2-s6-10", "pnasnet-s3-70", "mobilenetv2-s4-2", "densenet-s3-24", "resnext-s3-10"]
 
 
-class Pictures(Dataset):
-    """Pictures in memory, each transformed when it is asked for."""
-
-    def __init__(self, pixels: np.ndarray, labels: np.ndarray, transform: Callable) -> None:
-        self._pictures = [Image.fromarray(picture) for picture in pixels.transpose(0, 2, 3, 1)]
-        self._labels = labels
-        self._transform = transform
-
-    def __len__(self) -> int:
-        return len(self._pictures)
-
-    def __getitem__(self, index: int) -> tuple[torch.Tensor, int]:
-        return self._transform(self._pictures[index]), int(self._labels[index])
-
-
-def pixels_and_labels(count: int) -> tuple[np.ndarray, np.ndarray]:
+def random_images(count: int) -> ImageSet:
     random = np.random.default_rng(0)
-    return random.integers(0, 256, (count, 3, 32, 32), np.uint8), random.integers(0, 10, count)
+    pixels, labels = random.integers(0, 256, (count, 3, 32, 32), np.uint8), random.integers(0, 10, count)
+    return ImageSet(torch.from_numpy(pixels), torch.from_numpy(labels), Normalisation(MEAN, STD), 10, "", {})
 
 
 def plain(arch: str, count: int, batch: int) -> float:
     """Images per second of the plain loop."""
     use_cores(CORES)
     torch.set_num_threads(CORES)
-    torchvision_datasets()  # loads torchvision beside any build of torch
-    from torchvision import transforms
-
-    transform = transforms.Compose(
-        [
-            transforms.RandomCrop(32, padding=4),
-            transforms.RandomHorizontalFlip(),
-            transforms.ToTensor(),
-            transforms.Normalize(MEAN, STD),
-        ]
-    )
-    pictures = Pictures(*pixels_and_labels(count), transform)
-    loader = DataLoader(
-        pictures,
-        batch,
-        shuffle=True,
-        num_workers=2,
-        drop_last=True,
-        persistent_workers=True,
-        prefetch_factor=4,
-    )
-    network = Network(build(arch))
-    network.use_compiled_passes(False)
-    initialise(network, 0)
-    optimiser = torch.optim.SGD(network.parameters(), lr=0.1, momentum=0.9, weight_decay=5e-4, nesterov=True)
-    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, EPOCHS * len(loader))
-    rates = []
-    for _ in range(EPOCHS):
-        started = time.perf_counter()
-        for images, labels in loader:
-            loss = functional.cross_entropy(network(images), labels)
-            optimiser.zero_grad()
-            loss.backward()
-            optimiser.step()
-            schedule.step()
-        rates.append(len(loader) * batch / (time.perf_counter() - started))
-    return max(rates[1:])
+    return max([*plain_loop.train(plain_loop.untrained(arch), random_images(count), batch, EPOCHS)][1:])
 
 
 def narrowgauge(arch: str, count: int, batch: int) -> float:
@@ -109,8 +50,7 @@ def narrowgauge(arch: str, count: int, batch: int) -> float:
     keep_freed_memory()
     # The first epochs of a whole training.
     settings = TrainingSettings(batch_size=batch)
-    pixels, labels = pixels_and_labels(count)
-    images = ImageSet(torch.from_numpy(pixels), torch.from_numpy(labels), Normalisation(MEAN, STD), 10, "", {})
+    images = random_images(count)
     with reproducible(1):
         trainer = Trainer(build(arch), Attempt(0, 0, settings), images, images, choose_platform(settings))
         return max([trainer.run_epoch(number).images_per_second for number in range(1, EPOCHS + 1)][1:])
