@@ -1,23 +1,18 @@
 """How compiled passes are made."""
 
 import numpy as np
-from numba import types
 
-from narrowgauge.networks.compiling import addresses, compiled_pass, doubles_at
-
-
-@compiled_pass(addresses(1))
-def add_one(at):
-    values = doubles_at(at[0], 3)
-    for i in range(len(values)):
-        values[i] += 1
+from narrowgauge.networks.compiling import addresses, compiled_pass, doubles_at, floats_at
 
 
-def test_a_pass_works_on_the_memory_at_an_address():
-    values = np.arange(3.0)
-    add_one((values.ctypes.data,))
-    np.testing.assert_array_equal(values, [1, 2, 3])
+@compiled_pass(addresses(2))
+def add(at):
+    total, terms = doubles_at(at[0], 3), floats_at(at[1], (3, 2))
+    for i in range(3):
+        total[i] += terms[i, 0] + terms[i, 1]
 
 
-def test_addresses_are_one_argument():
-    assert addresses(2) == types.UniTuple(types.intp, 2)
+def test_a_pass_works_on_the_memory_at_its_addresses():
+    total, terms = np.arange(3.0), np.array([[1, 2], [3, 4], [5, 6]], np.float32)
+    add((total.ctypes.data, terms.ctypes.data))
+    np.testing.assert_array_equal(total, [3, 8, 13])

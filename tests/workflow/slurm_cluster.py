@@ -1,11 +1,14 @@
 """A Slurm cluster of one machine: real daemons, as root, configured in a temporary folder."""
 
+import contextlib
 import os
 import shutil
 import socket
 import subprocess
 import time
 from pathlib import Path
+
+import psutil
 
 CONFIG = Path("/etc/slurm/slurm.conf")
 _TEMPLATE = """
@@ -83,7 +86,7 @@ class SlurmCluster:
         self._wait(lambda: _succeeds("scontrol", "ping") and "idle" in _output("sinfo", "--noheader", "--format=%T"))
 
     def stop(self) -> None:
-        """Cancel all jobs and stop the daemons."""
+        """Cancel all jobs, stop the daemons, and leave no process of a job behind, of a lost node's neither."""
         subprocess.run(["scancel", "--full", "--user=root"], check=False)
         time.sleep(1)
         for daemon in reversed(self._daemons):
@@ -93,6 +96,10 @@ class SlurmCluster:
                 daemon.wait(timeout=20)
             except subprocess.TimeoutExpired:
                 daemon.kill()
+        for process in psutil.process_iter(["environ"]):
+            if (process.info["environ"] or {}).get("SLURM_CLUSTER_NAME") == "test":
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    process.kill()
         CONFIG.unlink(missing_ok=True)
 
     def jobs(self, rule: str) -> list[str]:
