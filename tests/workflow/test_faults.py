@@ -12,8 +12,6 @@ import psutil
 import pytest
 from tests.conftest import unavailable
 
-from narrowgauge.artefacts.files import read_header
-
 ROUNDS = 6
 PACKS = {
     "training": {"epochs": 1, "models_per_job": 2},
@@ -87,14 +85,6 @@ class Faults:
             process.send_signal(signal.SIGKILL)
 
 
-def contents(workflow):
-    return {
-        str(path.relative_to(workflow.results)): read_header(path)["content_hash"]
-        for path in workflow.results.glob("**/*.parquet")
-        if "scratch" not in path.parts and path.name != "summary.parquet"
-    }
-
-
 @pytest.mark.parametrize("seed", [int(os.environ.get("NARROWGAUGE_FAULT_SEED", "1"))])
 def test_after_random_faults_one_clean_run_ends_with_the_same_results(seed, small_disk, finished_once):
     workflow = type(finished_once)(small_disk / "checkout").create()
@@ -131,7 +121,7 @@ def test_after_random_faults_one_clean_run_ends_with_the_same_results(seed, smal
             workflow.snakemake("--unlock")
 
     workflow.snakemake("--rerun-incomplete")
-    assert contents(workflow) == contents(finished_once), f"seed {seed}: {happened}"
+    assert workflow.contents() == finished_once.contents(), f"seed {seed}: {happened}"
     assert not workflow.planned()
     assert not any((workflow.folder / ".snakemake/locks").glob("*"))
     assert not list(workflow.results.glob("**/*.partial")), "half a file was left"

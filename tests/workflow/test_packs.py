@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from tests.workflow.conftest import BENCHMARK
 
 from narrowgauge.artefacts.files import read_header
 
@@ -11,23 +12,8 @@ PACKS = {
     "sweep": {"models_per_job": 2},
     "export": {"models_per_job": 3},
 }
-SESSIONS = {
-    "samples": 5,
-    "min_seconds": 0,
-    "warmup_seconds": 0,
-    "images": 10,
-    "models_per_job": 4,
-}
+SESSIONS = BENCHMARK | {"models_per_job": 4}
 FAILING = "mobilenetv2-s6-3"
-
-
-def contents(workflow):
-    """Content hashes of all that is no result of a clock or of the plan."""
-    return {
-        str(path.relative_to(workflow.results)): read_header(path)["content_hash"]
-        for path in workflow.results.glob("**/*.parquet")
-        if "scratch" not in path.parts and path.name != "summary.parquet"
-    }
 
 
 @pytest.fixture(scope="module")
@@ -47,10 +33,10 @@ def packed(finished_once, tmp_path_factory):
 def test_the_others_are_done_and_the_failed_one_is_named(packed, finished_once):
     workflow, result, _ = packed
     assert result.returncode != 0
-    expected = {name: digest for name, digest in contents(finished_once).items() if FAILING not in name}
-    found = contents(workflow)
+    expected = {name: digest for name, digest in finished_once.contents().items() if FAILING not in name}
+    found = workflow.contents()
     assert found.items() <= expected.items()
-    assert expected.keys() - found.keys() == {"training.parquet", "formats.parquet"}
+    assert expected.keys() - found.keys() == {"training.parquet", "formats.parquet", "summary.parquet"}
     log = (workflow.results / f"logs/train/{FAILING}.log").read_text()
     assert f"{FAILING} failed in pack" in log
     assert "weights.parquet" in log
@@ -72,7 +58,7 @@ def test_the_same_command_again_makes_what_failed_and_only_that(packed, finished
     workflow.snakemake()
     changed = {name for name, time in workflow.modified().items() if before.get(name) != time}
     assert all(FAILING in name or "/" not in name for name in changed)
-    assert contents(workflow) == contents(finished_once)
+    assert workflow.contents() == finished_once.contents()
     assert not workflow.planned()
     assert not list((workflow.results / "scratch").glob("**/*.onnx"))
 
