@@ -3,6 +3,8 @@
 # The main process plans who is in which pack as soon as the selection is known; its jobs read the plan. A pack's job
 # lays down the results of its models; a short local job for each model makes them the outputs of its stage. A model
 # that is in no pack is made by the stage's own rule.
+from snakemake.exceptions import IncompleteCheckpointException
+
 from narrowgauge.jobs import items_of
 from narrowgauge.packs.plan import Facts, load_plan, replan, store_plan
 from narrowgauge.packs.record import failures
@@ -51,6 +53,27 @@ def has_packs(stage):
     return PACK_SIZE[stage] is not None or bool(PLANS[stage].packs)
 
 
+def facts_of(stage, pack_of_source):
+    """What a plan of a stage needs to know; the function tells the pack of an item of an earlier stage."""
+    return Facts(
+        made=lambda item: all(map(os.path.exists, files_of(LAYOUT, stage, item))),
+        ready=lambda item: all(
+            pack_of_source(source, name)
+            or all(map(os.path.exists, files_of(LAYOUT, source, name)))
+            for source, name in sources_of(stage, item)
+        ),
+        failed=lambda pack: failures(LAYOUT.pack_record(stage, pack)),
+        size=PACK_SIZE[stage],
+        unit=arch_of if stage == "export" else str,
+        lane=device_in if stage == "benchmark" else lambda item: "",
+    )
+
+
+def coming_pack(stage, item):
+    """The pack that an item will be in, for all that is known before the selection is; None if in no pack."""
+    return replan(PLANS[stage], [item], facts_of(stage, coming_pack)).pack_of(item)
+
+
 def plan_packs(archs):
     """Plan the packs of all stages; jobs, dry runs and reports take the plan as it is."""
     settings = workflow.execution_settings
@@ -61,18 +84,7 @@ def plan_packs(archs):
     # Another run's plan stays as it is; this run will be stopped before its first job.
     only_looking = workflow.dryrun or (settings.lock and LOCKED_BY_OTHERS)
     for stage in filter(has_packs, PACKED_STAGES):
-        facts = Facts(
-            made=lambda item: all(map(os.path.exists, files_of(LAYOUT, stage, item))),
-            ready=lambda item: all(
-                PLANS[source].pack_of(name)
-                or all(map(os.path.exists, files_of(LAYOUT, source, name)))
-                for source, name in sources_of(stage, item)
-            ),
-            failed=lambda pack: failures(LAYOUT.pack_record(stage, pack)),
-            size=PACK_SIZE[stage],
-            unit=arch_of if stage == "export" else str,
-            lane=device_in if stage == "benchmark" else lambda item: "",
-        )
+        facts = facts_of(stage, lambda source, item: PLANS[source].pack_of(item))
         before = PLANS[stage]
         PLANS[stage] = replan(before, items_of(EXPERIMENT, stage, archs), facts)
         if not only_looking and PLANS[stage] != before:
@@ -97,8 +109,14 @@ def pack_of(stage, item):
     """
 
     def record(wildcards):
-        selection()
-        pack = PLANS[stage].pack_of(item.format(**dict(wildcards.items())))
+        wanted = item.format(**dict(wildcards.items()))
+        try:
+            selection()
+        except IncompleteCheckpointException:
+            # A file that was asked for by name: Snakemake keeps the rule that it takes now.
+            if coming_pack(stage, wanted):
+                raise
+        pack = PLANS[stage].pack_of(wanted)
         return str(LAYOUT.pack_record(stage, pack or "none"))
 
     return record

@@ -54,6 +54,8 @@ def test_the_same_command_again_makes_what_failed_and_only_that(packed, finished
     assert planned["train"] == planned["sweep"] == 1
     assert planned["export"] == planned["benchmark"] == 3
     assert set(planned) == {"train", "sweep", "export", "benchmark", "aggregate", "figures"}
+    # By name, too.
+    assert workflow.planned(f"results/small/models/{FAILING}/formats.parquet") == {"train": 1, "sweep": 1}
     before = workflow.modified()
     workflow.snakemake()
     changed = {name for name, time in workflow.modified().items() if before.get(name) != time}
@@ -76,6 +78,8 @@ def test_a_deleted_result_of_a_pack_is_made_again(packed):
     before = read_header(weights)["content_hash"]
     weights.unlink()
     assert workflow.planned()["train_pack"] == 1
+    assert workflow.planned(str(weights.relative_to(workflow.folder))) == {"train_pack": 1, "train_collect": 1}
+    assert not workflow.planned(f"results/small/models/{FAILING}/formats.parquet")
     workflow.snakemake("--until", "train_collect")
     assert read_header(weights)["content_hash"] == before
 
