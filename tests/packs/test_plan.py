@@ -53,6 +53,14 @@ def test_a_pack_that_makes_nothing_any_more_is_dropped():
     assert replan(first, ITEMS, facts).packs.keys() == {"2", "3", "4"}
 
 
+def test_a_pack_that_has_not_begun_does_not_wait_for_what_is_not_wanted_any_more():
+    first = replan(Plan(), ITEMS, NOTHING)
+    assert replan(first, ["b", "c", "d", "e"], NOTHING).packs == {"2": ("c", "d"), "3": ("e",), "4": ("b",)}
+    # What it has made stays in it.
+    facts = replace(NOTHING, made=lambda item: item == "b", failed=lambda pack: () if pack == "1" else None)
+    assert replan(first, ["b", "c", "d", "e"], facts).packs == first.packs
+
+
 def test_without_a_size_packs_stay_and_none_are_added():
     first = replan(Plan(), ITEMS[:2], NOTHING)
     facts = replace(NOTHING, made=lambda item: item in "ab", size=None)

@@ -90,3 +90,14 @@ def test_a_changed_setting_does_packs_anew(packed):
     planned = workflow.planned()
     # One model failed in its pack and was made alone.
     assert (planned["train_pack"], planned["train_collect"], planned["train"]) == (2, 2, 1)
+
+
+def test_packs_do_not_wait_for_a_model_that_is_excluded_meanwhile(checkout):
+    checkout.configure(**PACKS, benchmark=SESSIONS)
+    # Plans all packs, and does one of them.
+    checkout.snakemake("results/small/models/probenet-s-s2-1/weights.parquet")
+    checkout.configure(**PACKS, benchmark=SESSIONS, exclude=["resnext-s3-4"])
+    checkout.snakemake()
+    models = {path.name for path in (checkout.results / "models").iterdir()}
+    assert models == {"probenet-s-s2-1", "mobilenetv2-s6-3"}
+    assert not checkout.planned()

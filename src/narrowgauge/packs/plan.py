@@ -101,7 +101,8 @@ def replan(plan: Plan, wanted: Sequence[str], facts: Facts) -> Plan:
     """The plan of the next run.
 
     What a pack made, or has yet to make, stays in it. What failed in a pack is alone from now on. What a pack made
-    and is not there any more comes into a new one, with all that is new.
+    and is not there any more comes into a new one, with all that is new; so does what is left of a pack that has made
+    nothing, and would wait for items that are not wanted any more.
 
     Args:
         plan: of the last run.
@@ -114,6 +115,8 @@ def replan(plan: Plan, wanted: Sequence[str], facts: Facts) -> Plan:
     packs, packed = {}, set[str]()
     for pack in plan.packs:
         failed = facts.failed(pack)
+        if failed is None and made.isdisjoint(plan.packs[pack]) and not wanted_set.issuperset(plan.packs[pack]):
+            continue
         missing = [item for item in plan.items(pack) if item in wanted_set - made]
         lost = {item for item in missing if (item in failed if failed is not None else not facts.ready(item))}
         alone |= lost
