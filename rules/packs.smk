@@ -112,11 +112,12 @@ def pack_of(stage, item):
         wanted = item.format(**dict(wildcards.items()))
         try:
             selection()
+            pack = PLANS[stage].pack_of(wanted)
         except IncompleteCheckpointException:
             # A file that was asked for by name: Snakemake keeps the rule that it takes now.
-            if coming_pack(stage, wanted):
+            pack = coming_pack(stage, wanted)
+            if pack:
                 raise
-        pack = PLANS[stage].pack_of(wanted)
         return str(LAYOUT.pack_record(stage, pack or "none"))
 
     return record
