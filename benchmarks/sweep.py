@@ -24,12 +24,12 @@ from pathlib import Path
 
 import torch
 from torch import Tensor
+from training_loops import random_images
 
 from narrowgauge.artefacts.files import read
 from narrowgauge.artefacts.schemas import weights as weights_schema
 from narrowgauge.artefacts.tensors import tensors_of
 from narrowgauge.data.images import ImageSet
-from narrowgauge.data.normalisation import Normalisation
 from narrowgauge.deployment.untrained import untrained_parameters
 from narrowgauge.formats import ALL_FORMATS, Format
 from narrowgauge.graph.fold import fold_graph, fold_parameters
@@ -58,12 +58,6 @@ def load(name: str) -> tuple[Graph, Arrays]:
     graph = graph_from_json(artefact.attributes["graph"])
     folded = fold_graph(graph)
     return folded.graph, fold_parameters(graph, folded, tensors_of(artefact))
-
-
-def some_images(count: int) -> ImageSet:
-    generator = torch.Generator().manual_seed(0)
-    pixels = torch.randint(0, 256, (count, 3, 32, 32), generator=generator, dtype=torch.uint8)
-    return ImageSet(pixels, torch.arange(count) % 10, Normalisation((0.5,) * 3, (0.25,) * 3), 10, "", {})
 
 
 def seconds(work: Callable[[], object]) -> float:
@@ -185,7 +179,7 @@ def main() -> None:
         f"qtorch {peer or 'not installed'}; {options.images} images; times per image and format"
     )
     for name in options.networks:
-        compare(name, some_images(options.images), options.batch_size, options.threads, peer is not None)
+        compare(name, random_images(options.images), options.batch_size, options.threads, peer is not None)
 
 
 if __name__ == "__main__":

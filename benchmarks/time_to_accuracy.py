@@ -3,10 +3,10 @@
     snakemake --cores all results/EXPERIMENT/data/train.parquet --configfile ...
     python benchmarks/time_to_accuracy.py results/EXPERIMENT/data [NETWORK ...] [--epochs 8] [--factors 1 1.5 2 3 4 6]
 
-narrowgauge trains as its workflow does: two seeds side by side, one thread each, compiling and validation included. The
-mean of their last validation accuracies is what the plain loop (plain_loop.py, on both cores) has to reach. How long a
-schedule it needs is tried out, shortest first, in multiples of narrowgauge's epochs; only the time of the first one
-that reaches it counts, and of that only the steps.
+narrowgauge trains as its workflow does: two seeds side by side, one thread each, compiling and validation included.
+The mean of their last validation accuracies is what the plain loop (training_loops.py, on both cores) has to reach. How
+long a schedule it needs is tried out, shortest first, in multiples of narrowgauge's epochs; only the time of the first
+one that reaches it counts.
 """
 
 import argparse
@@ -17,18 +17,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import plain_loop
 import torch
+import training_loops
 from timing import print_end, use_cores
 
 from narrowgauge.config.training import TrainingSettings
 from narrowgauge.data.images import load_images
-from narrowgauge.spaces import build
 from narrowgauge.training.evaluation import evaluate
-from narrowgauge.training.memory import keep_freed_memory
-from narrowgauge.training.platform import choose_platform
-from narrowgauge.training.reproducibility import reproducible
-from narrowgauge.training.trainer import Attempt, Trainer
 
 CORES = 2
 NETWORKS = ["mobilenetv2-s6-10", "pnasnet-s3-70"]
@@ -36,13 +31,9 @@ NETWORKS = ["mobilenetv2-s6-10", "pnasnet-s3-70"]
 
 def narrowgauge(arch: str, data: Path, epochs: int, seed: int) -> float:
     """Validation accuracy at the end."""
-    use_cores(CORES)
-    keep_freed_memory()
     settings = TrainingSettings(recipe="fast", epochs=epochs)
     train, validation = load_images(data / "train.parquet"), load_images(data / "validation.parquet")
-    with reproducible(1):
-        trainer = Trainer(build(arch), Attempt(0, seed, settings), train, validation, choose_platform(settings))
-        return [trainer.run_epoch(number).validation_accuracy for number in range(1, epochs + 1)][-1] or 0.0
+    return training_loops.narrowgauge(arch, settings, train, validation, epochs, seed)[-1].validation_accuracy or 0.0
 
 
 def side_by_side(arch: str, data: Path, epochs: int) -> tuple[float, float]:
@@ -57,33 +48,26 @@ def side_by_side(arch: str, data: Path, epochs: int) -> tuple[float, float]:
 def plain(arch: str, data: Path, epochs: int) -> tuple[float, float]:
     """Validation accuracy at the end, and seconds in steps."""
     train, validation = load_images(data / "train.parquet"), load_images(data / "validation.parquet")
-    network = plain_loop.untrained(arch)
-    batch = 128
-    rates = list(plain_loop.train(network, train, batch, epochs))
-    accuracy = evaluate(network, validation, torch.device("cpu"))[1]
-    return accuracy, sum(len(train) // batch * batch / rate for rate in rates)
+    network = training_loops.untrained(arch)
+    seconds = sum(training_loops.plain(network, train, 128, epochs))
+    return evaluate(network, validation, torch.device("cpu"))[1], seconds
 
 
 def compare(arch: str, arguments: argparse.Namespace) -> Iterator[dict[str, Any]]:
     """A row for narrowgauge, then one for every schedule of the plain loop, until one is as accurate."""
     wanted, reference = side_by_side(arch, arguments.data, arguments.epochs)
-    epochs, accuracy, seconds, loop = arguments.epochs, wanted, reference, "narrowgauge"
-    factors = iter(arguments.factors)
-    while True:
-        yield {
-            "network": arch,
-            "loop": loop,
-            "epochs": epochs,
-            "accuracy": accuracy,
-            "seconds": seconds,
-            "ratio": seconds / reference,
-            "reached": accuracy >= wanted,
-        }
-        factor = next(factors, None)
-        if factor is None or (loop == "plain" and accuracy >= wanted):
+
+    def row(loop: str, epochs: int, accuracy: float, seconds: float) -> dict[str, Any]:
+        found = {"network": arch, "loop": loop, "epochs": epochs, "accuracy": accuracy, "seconds": seconds}
+        return found | {"ratio": seconds / reference, "reached": accuracy >= wanted}
+
+    yield row("narrowgauge", arguments.epochs, wanted, reference)
+    for factor in arguments.factors:
+        epochs = round(arguments.epochs * factor)
+        tried = row("plain", epochs, *plain(arch, arguments.data, epochs))
+        yield tried
+        if tried["reached"]:
             return
-        loop, epochs = "plain", round(arguments.epochs * factor)
-        accuracy, seconds = plain(arch, arguments.data, epochs)
 
 
 def main() -> None:
@@ -95,10 +79,10 @@ def main() -> None:
     parser.add_argument("--seed", type=int, help=argparse.SUPPRESS)
     parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()
+    use_cores(CORES)
     if arguments.seed is not None:
         print(narrowgauge(arguments.networks[0], arguments.data, arguments.epochs, arguments.seed))
         return
-    use_cores(CORES)
     torch.set_num_threads(CORES)
     rows = []
     for row in (row for arch in arguments.networks for row in compare(arch, arguments)):

@@ -2,7 +2,7 @@
 
     python benchmarks/training.py [NETWORK ...] [--images 9000] [--batch 128] [--json]
 
-The plain loop is that of plain_loop.py, with the same network. narrowgauge trains as its workflow does: as many
+Both are in training_loops.py, with the same network. narrowgauge trains as its workflow does: as many
 networks side by side as there are cores, one thread each. Both see the same images, batches and epochs, in processes of
 their own, in turns; the figure of each is that of its best turn, without the first epoch.
 """
@@ -11,49 +11,31 @@ import argparse
 import subprocess
 import sys
 
-import numpy as np
-import plain_loop
 import torch
+import training_loops
 from timing import print_end, use_cores
 
 from narrowgauge.config.training import TrainingSettings
-from narrowgauge.data.images import ImageSet
-from narrowgauge.data.normalisation import Normalisation
-from narrowgauge.spaces import build
-from narrowgauge.training.memory import keep_freed_memory
-from narrowgauge.training.platform import choose_platform
-from narrowgauge.training.reproducibility import reproducible
-from narrowgauge.training.trainer import Attempt, Trainer
 
-MEAN, STD = (0.4914, 0.4822, 0.4465), (0.247, 0.2435, 0.2616)
 CORES = 2
 EPOCHS = 3
 NETWORKS = ["mobilenetv2-s6-10", "pnasnet-s3-70", "mobilenetv2-s4-2", "densenet-s3-24", "resnext-s3-10"]
 
 
-def random_images(count: int) -> ImageSet:
-    random = np.random.default_rng(0)
-    pixels, labels = random.integers(0, 256, (count, 3, 32, 32), np.uint8), random.integers(0, 10, count)
-    return ImageSet(torch.from_numpy(pixels), torch.from_numpy(labels), Normalisation(MEAN, STD), 10, "", {})
-
-
 def plain(arch: str, count: int, batch: int) -> float:
     """Images per second of the plain loop."""
-    use_cores(CORES)
     torch.set_num_threads(CORES)
-    return max([*plain_loop.train(plain_loop.untrained(arch), random_images(count), batch, EPOCHS)][1:])
+    images = training_loops.random_images(count)
+    seconds = list(training_loops.plain(training_loops.untrained(arch), images, batch, EPOCHS))
+    return count // batch * batch / min(seconds[1:])
 
 
 def narrowgauge(arch: str, count: int, batch: int) -> float:
     """Images per second of one network on one core, as the stage trains it."""
-    use_cores(CORES)
-    keep_freed_memory()
+    images = training_loops.random_images(count)
     # The first epochs of a whole training.
-    settings = TrainingSettings(batch_size=batch)
-    images = random_images(count)
-    with reproducible(1):
-        trainer = Trainer(build(arch), Attempt(0, 0, settings), images, images, choose_platform(settings))
-        return max([trainer.run_epoch(number).images_per_second for number in range(1, EPOCHS + 1)][1:])
+    epochs = training_loops.narrowgauge(arch, TrainingSettings(batch_size=batch), images, images, EPOCHS)
+    return max(epoch.images_per_second for epoch in epochs[1:])
 
 
 def in_own_processes(contender: str, count: int, arguments: argparse.Namespace, arch: str) -> float:
@@ -77,6 +59,7 @@ def main() -> None:
     parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()
     if arguments.contender:
+        use_cores(CORES)
         print(CONTENDERS[arguments.contender](arguments.networks[0], arguments.images, arguments.batch))
         return
     rows = []

@@ -11,11 +11,9 @@ from collections.abc import Callable
 
 import torch
 from timing import fastest, print_end
+from training_loops import untrained
 
 from narrowgauge.config.training import TrainingSettings
-from narrowgauge.networks.network import Network
-from narrowgauge.networks.state import initialise
-from narrowgauge.spaces import build
 from narrowgauge.training.gradients import Gradients
 from narrowgauge.training.memory import keep_freed_memory
 from narrowgauge.training.optimiser import Optimiser
@@ -26,9 +24,7 @@ NETWORKS = ["mobilenetv2-s6-10", "mobilenetv2-s4-14", "pnasnet-s3-70", "densenet
 
 
 def training_step(arch: str, batch: int, compiled_passes: bool) -> Callable[[], None]:
-    network = Network(build(arch))
-    network.use_compiled_passes(compiled_passes)
-    initialise(network, 0)
+    network = untrained(arch, compiled_passes)
     network.to(memory_format=torch.channels_last).train()
     settings = TrainingSettings(batch_size=batch)
     gradients = Gradients(network, Platform(torch.device("cpu"), torch.float32), settings.label_smoothing)
