@@ -58,6 +58,12 @@ def test_split(tmp_path: Path) -> Path:
     return tmp_path / "test.parquet"
 
 
+def untrained_model() -> bytes:
+    """The network as an ONNX file."""
+    graph = fold_graph(build(ARCH)).graph
+    return onnx_model(graph, untrained_parameters(graph, 0))
+
+
 def write_export(folder: Path, content: bytes, status: str = "ok") -> None:
     row = dict.fromkeys(export_schema.SCHEMA.arrow.names) | {
         "arch": ARCH,
@@ -96,8 +102,7 @@ def run_benchmark(
 
 
 def test_a_row_for_every_number_of_threads_and_the_same_content_twice(tmp_path: Path, test_split: Path) -> None:
-    graph = fold_graph(build(ARCH)).graph
-    model = onnx_model(graph, untrained_parameters(graph, 0))
+    model = untrained_model()
     write_export(tmp_path, model)
     device = DeviceSettings(threads=(1, 2), runtime=("onnxruntime", "ncnn"))
     artefact = read(run_benchmark(tmp_path, test_split, device), measurements_schema.SCHEMA)
@@ -122,8 +127,7 @@ def test_a_row_for_every_number_of_threads_and_the_same_content_twice(tmp_path: 
 
 
 def test_a_machine_that_does_not_hold_still_changes_no_content(tmp_path: Path, test_split: Path) -> None:
-    graph = fold_graph(build(ARCH)).graph
-    write_export(tmp_path, onnx_model(graph, untrained_parameters(graph, 0)))
+    write_export(tmp_path, untrained_model())
     still = read(run_benchmark(tmp_path, test_split, DeviceSettings()), measurements_schema.SCHEMA)
     strict = QUICK.model_copy(update={"reference_within": 1e-9, "attempts": 1})
     restless = read(
@@ -134,9 +138,8 @@ def test_a_machine_that_does_not_hold_still_changes_no_content(tmp_path: Path, t
 
 
 def test_a_session_writes_each_export_and_tells_why_others_are_missing(tmp_path: Path, test_split: Path) -> None:
-    graph = fold_graph(build(ARCH)).graph
     members = []
-    for name, content in (("good", onnx_model(graph, untrained_parameters(graph, 0))), ("lost", b"x"), ("sick", b"")):
+    for name, content in (("good", untrained_model()), ("lost", b"x"), ("sick", b"")):
         (tmp_path / name).mkdir()
         write_export(tmp_path / name, content, "diverged" if name == "sick" else "ok")
         folder = tmp_path / name
@@ -152,9 +155,7 @@ def test_a_session_writes_each_export_and_tells_why_others_are_missing(tmp_path:
 
 
 def test_a_device_that_is_gone_is_the_error_of_all_that_are_missing(tmp_path: Path, test_split: Path) -> None:
-    write_export(
-        tmp_path, onnx_model(fold_graph(build(ARCH)).graph, untrained_parameters(fold_graph(build(ARCH)).graph, 0))
-    )
+    write_export(tmp_path, untrained_model())
     device = DeviceSettings(name="nowhere", host="no-such-host.invalid")
     with pytest.raises(DeviceError, match="device nowhere: there is no host"):
         run_benchmark(tmp_path, test_split, device)
@@ -168,8 +169,7 @@ def test_times_of_an_emulated_processor_are_no_figures(
     monkeypatch.setattr(
         session, "_facts", lambda *told: real(*told).model_copy(update={"emulator": "qemu-aarch64-static"})
     )
-    graph = fold_graph(build(ARCH)).graph
-    write_export(tmp_path, onnx_model(graph, untrained_parameters(graph, 0)))
+    write_export(tmp_path, untrained_model())
     (row,) = read(run_benchmark(tmp_path, test_split, DeviceSettings()), measurements_schema.SCHEMA).rows()
     assert (row["status"], row["median_ms"], row["disagreements"]) == ("emulated", None, 0)
     assert "qemu-aarch64-static emulates this processor: the times mean nothing" in row["message"]
