@@ -1,8 +1,15 @@
 # narrowgauge: the whole way from a grid of architectures to a Pareto front. See docs/design.md.
 # `snakemake --cores all` runs config.yaml; `--configfile FILE` takes another experiment in its place.
+import gc
+
 from snakemake.utils import min_version
 
 min_version("9.20")
+
+# A large plan is millions of objects that stay: the collector, which walks them all again and again as they grow in
+# number, would take a quarter of the time and find nothing. It still runs, for cycles in the long wait for jobs.
+gc.freeze()
+gc.set_threshold(50_000, 50, 50)
 
 
 if not workflow.configfiles:
@@ -14,6 +21,7 @@ report: "docs/captions/workflow.rst"
 
 
 include: "rules/common.smk"
+include: "rules/selection.smk"
 include: "rules/packs.smk"
 include: "rules/data.smk"
 include: "rules/sample.smk"

@@ -1,8 +1,6 @@
 # What all rules share: the validated config, paths, what a job depends on beside its files.
-import gc
 import os
 import sys
-from functools import lru_cache
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
@@ -12,14 +10,7 @@ from narrowgauge.artefacts.check import damaged, leftovers, set_aside
 from narrowgauge.artefacts.code_version import code_version
 from narrowgauge.config.load import load, store_resolved
 from narrowgauge.errors import NarrowgaugeError
-from narrowgauge.jobs import files_in, model_jobs, shared_jobs, unfinished
 from narrowgauge.layout import Layout
-from narrowgauge.selection.decision import read_decision
-
-# A large plan is millions of objects that stay: the collector, which walks them all again and again as they grow in
-# number, would take a quarter of the time and find nothing. It still runs, for cycles in the long wait for jobs.
-gc.freeze()
-gc.set_threshold(50_000, 50, 50)
 
 # `.venv/bin/snakemake` works without an activated environment, and a conda environment still goes first.
 os.environ.update(
@@ -108,45 +99,6 @@ def measuring_threads(wildcards):
 def device_settings(wildcards):
     """Param of a measurement: the config of its device."""
     return DEVICES[device_of(wildcards)].measuring
-
-
-@lru_cache
-def _selection(path, modified):
-    decision = read_decision(Path(path))
-    plan_packs(sorted(decision.chosen))
-    # Snakemake knows its jobs only now: tell the progress display how many there are of each stage.
-    logger.info(
-        f"select: {len(decision.chosen)} of {len(decision.candidates)} candidates are trained",
-        extra={"plan": unfinished(EXPERIMENT, LAYOUT, list(decision.chosen))},
-    )
-    return decision
-
-
-def selection():
-    """Graph digest of every selected architecture, once `select` has decided."""
-    path = checkpoints.select.get().output.selected
-    return _selection(path, os.stat(path).st_mtime_ns).chosen
-
-
-def all_digests():
-    """Graph digest of every candidate, selected or not."""
-    path = checkpoints.select.get().output.selected
-    return _selection(path, os.stat(path).st_mtime_ns).candidates
-
-
-def graph_digest(wildcards):
-    """The network behind a name: training depends on it, not on the code or the file that it came from."""
-    return selection().get(wildcards.arch, "not selected")
-
-
-def for_selected(*paths):
-    """Input function: these paths, which hold the wildcard {arch}, for every selected architecture."""
-    return lambda wildcards: expand(paths, arch=sorted(selection()))
-
-
-def model_files(arch):
-    """All files of one model."""
-    return files_in(model_jobs(EXPERIMENT, LAYOUT, [arch]))
 
 
 def reported(path, category, label):

@@ -53,13 +53,17 @@ def has_packs(stage):
     return PACK_SIZE[stage] is not None or bool(PLANS[stage].packs)
 
 
+def is_made(stage, item):
+    """Whether the results of an item are there."""
+    return all(map(os.path.exists, files_of(LAYOUT, stage, item)))
+
+
 def facts_of(stage, pack_of_source):
     """What a plan of a stage needs to know; the function tells the pack of an item of an earlier stage."""
     return Facts(
-        made=lambda item: all(map(os.path.exists, files_of(LAYOUT, stage, item))),
+        made=lambda item: is_made(stage, item),
         ready=lambda item: all(
-            pack_of_source(source, name)
-            or all(map(os.path.exists, files_of(LAYOUT, source, name)))
+            pack_of_source(source, name) or is_made(source, name)
             for source, name in sources_of(stage, item)
         ),
         failed=lambda pack: failures(LAYOUT.pack_record(stage, pack)),
