@@ -15,6 +15,7 @@ from narrowgauge.packs.results import (
     pack_sources,
     sources_of,
     tidy,
+    trained_graph,
 )
 
 
@@ -135,9 +136,15 @@ def device_of_pack(pack):
 
 
 def pack_graphs(wildcards):
-    """The networks of a pack of trainings."""
+    """The networks of a pack of trainings; that of a model that is no candidate any more as it was trained.
+
+    The pack would else be done anew, and what was made of the others with it.
+    """
     digests = all_digests()
-    return [digests.get(arch) for arch in PLANS["train"].packs.get(wildcards.pack, ())]
+    return [
+        digests.get(arch) or trained_graph(LAYOUT.weights(arch))
+        for arch in PLANS["train"].packs.get(wildcards.pack, ())
+    ]
 
 
 def last_attempt(wildcards, attempt):

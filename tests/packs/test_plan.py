@@ -61,6 +61,18 @@ def test_a_pack_that_has_not_begun_does_not_wait_for_what_is_not_wanted_any_more
     assert replan(first, ["b", "c", "d", "e"], facts).packs == first.packs
 
 
+def test_what_a_pack_made_stays_in_it_while_it_is_not_wanted():
+    first = replan(Plan(), ITEMS, NOTHING)
+    ended = replace(NOTHING, made=lambda item: item != "e", failed=lambda pack: {"e"} if pack == "3" else ())
+    second = replan(first, ITEMS, ended)
+    assert replan(second, ["c"], ended) == second
+    assert replan(second, [], ended) == second
+    # Nor does a pack of others, which was made from the record, lose it when the results are deleted meanwhile.
+    deleted = replace(NOTHING, failed=lambda pack: ())
+    assert replan(second, ["c", "d"], deleted).packs == {"1": ("a", "b"), "4": ("c", "d")}
+    assert replan(second, ITEMS, deleted).packs == {"4": ("a", "b"), "5": ("c", "d")}
+
+
 def test_without_a_size_packs_stay_and_none_are_added():
     first = replan(Plan(), ITEMS[:2], NOTHING)
     facts = replace(NOTHING, made=lambda item: item in "ab", size=None)

@@ -14,6 +14,7 @@ PACKS = {
 }
 SESSIONS = BENCHMARK | {"models_per_job": 4}
 FAILING = "mobilenetv2-s6-3"
+OTHER = "resnext-s3-4"
 
 
 @pytest.fixture(scope="module")
@@ -41,9 +42,9 @@ def test_the_others_are_done_and_the_failed_one_is_named(packed, finished_once):
     assert f"{FAILING} failed in pack" in log
     assert "weights.parquet" in log
     assert json.loads((workflow.results / "packs/train/1.json").read_text())["failed"].keys() == {FAILING}
-    other = json.loads((workflow.results / "packs/train/1.json").read_text())["made"][0]
+    made = json.loads((workflow.results / "packs/train/1.json").read_text())["made"][0]
     # There was a second attempt, which found the other one.
-    assert "is trained already" in (workflow.results / f"logs/train/{other}.log").read_text()
+    assert "is trained already" in (workflow.results / f"logs/train/{made}.log").read_text()
 
 
 def test_the_same_command_again_makes_what_failed_and_only_that(packed, finished_once):
@@ -65,6 +66,20 @@ def test_the_same_command_again_makes_what_failed_and_only_that(packed, finished
     assert not list((workflow.results / "scratch").glob("**/*.onnx"))
 
 
+@pytest.mark.parametrize("narrower", [{"exclude": [OTHER]}, {"architectures": ["probenet-s-s2-1", FAILING]}])
+def test_a_model_that_is_left_out_for_a_while_costs_nothing(packed, narrower):
+    workflow, *_ = packed
+    before = workflow.modified()
+    workflow.configure(**PACKS, benchmark=SESSIONS, **narrower)
+    workflow.snakemake()
+    assert OTHER not in (workflow.results / "tables/summary.csv").read_text()
+    workflow.configure(**PACKS, benchmark=SESSIONS)
+    workflow.snakemake()
+    changed = {name for name, time in workflow.modified().items() if before.get(name) != time}
+    assert not [name for name in changed if name.startswith(("models/", "data/"))]
+    assert OTHER in (workflow.results / "tables/summary.csv").read_text()
+
+
 def test_no_packs_any_more_reruns_nothing(packed):
     workflow, *_ = packed
     workflow.configure()
@@ -74,7 +89,7 @@ def test_no_packs_any_more_reruns_nothing(packed):
 def test_a_deleted_result_of_a_pack_is_made_again(packed):
     workflow, *_ = packed
     workflow.configure(**PACKS, benchmark=SESSIONS)
-    weights = workflow.results / "models/resnext-s3-4/weights.parquet"
+    weights = workflow.results / f"models/{OTHER}/weights.parquet"
     before = read_header(weights)["content_hash"]
     weights.unlink()
     assert workflow.planned()["train_pack"] == 1
@@ -95,7 +110,7 @@ def test_packs_do_not_wait_for_a_model_that_is_excluded_meanwhile(checkout):
     checkout.configure(**PACKS, benchmark=SESSIONS)
     # Plans all packs, and does one of them.
     checkout.snakemake("results/small/models/probenet-s-s2-1/weights.parquet")
-    checkout.configure(**PACKS, benchmark=SESSIONS, exclude=["resnext-s3-4"])
+    checkout.configure(**PACKS, benchmark=SESSIONS, exclude=[OTHER])
     checkout.snakemake()
     models = {path.name for path in (checkout.results / "models").iterdir()}
     assert models == {"probenet-s-s2-1", "mobilenetv2-s6-3"}

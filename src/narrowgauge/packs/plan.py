@@ -100,9 +100,10 @@ class Facts:
 def replan(plan: Plan, wanted: Sequence[str], facts: Facts) -> Plan:
     """The plan of the next run.
 
-    What a pack made, or has yet to make, stays in it. What failed in a pack is alone from now on. What a pack made
-    and is not there any more comes into a new one, with all that is new; so does what is left of a pack that has made
-    nothing, and would wait for items that are not wanted any more.
+    What a pack made, or has yet to make, stays in it, wanted or not: a model that is excluded today may be wanted
+    again tomorrow, and later packs with others were made from the same record. What failed in a pack is alone from now
+    on. What a pack made and is not there any more comes into a new one, with all that is new; so does what is left of
+    a pack that has made nothing, and would wait for items that are not wanted any more.
 
     Args:
         plan: of the last run.
@@ -110,19 +111,18 @@ def replan(plan: Plan, wanted: Sequence[str], facts: Facts) -> Plan:
         facts: of the stage.
     """
     wanted_set = set(wanted)
-    made = {item for item in wanted if facts.made(item)}
-    alone = plan.alone & wanted_set
+    made = {item for item in wanted_set.union(*plan.packs.values()) if facts.made(item)}
+    alone = plan.alone
     packs, packed = {}, set[str]()
-    for pack in plan.packs:
-        failed = facts.failed(pack)
-        if failed is None and made.isdisjoint(plan.packs[pack]) and not wanted_set.issuperset(plan.packs[pack]):
+    for pack, planned in plan.packs.items():
+        failed, items = facts.failed(pack), set(plan.items(pack))
+        if failed is None and made.isdisjoint(planned) and not wanted_set.issuperset(planned):
             continue
-        missing = [item for item in plan.items(pack) if item in wanted_set - made]
+        missing = items & wanted_set - made
         lost = {item for item in missing if (item in failed if failed is not None else not facts.ready(item))}
         alone |= lost
-        kept = {item for item in plan.items(pack) if item in made} | (set(missing) - lost if failed is None else set())
-        if kept:
-            packs[pack] = plan.packs[pack]
+        if kept := items & made | (missing - lost if failed is None else items - wanted_set):
+            packs[pack] = planned
             packed |= kept
     fresh = [item for item in wanted if item not in made | alone | packed and facts.size and facts.ready(item)]
     last = plan.last
