@@ -115,13 +115,13 @@ def replan(plan: Plan, wanted: Sequence[str], facts: Facts) -> Plan:
     alone = plan.alone
     packs, packed = {}, set[str]()
     for pack, planned in plan.packs.items():
-        failed, items = facts.failed(pack), set(plan.items(pack))
+        failed, own = facts.failed(pack), set(plan.items(pack))
         if failed is None and made.isdisjoint(planned) and not wanted_set.issuperset(planned):
             continue
-        missing = items & wanted_set - made
+        missing = own & wanted_set - made
         lost = {item for item in missing if (item in failed if failed is not None else not facts.ready(item))}
         alone |= lost
-        if kept := items & made | (missing - lost if failed is None else items - wanted_set):
+        if kept := own & made | (missing - lost if failed is None else own - wanted_set):
             packs[pack] = planned
             packed |= kept
     fresh = [item for item in wanted if item not in made | alone | packed and facts.size and facts.ready(item)]
