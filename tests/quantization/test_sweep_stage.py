@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ from narrowgauge.artefacts.files import read, write
 from narrowgauge.artefacts.provenance import Provenance
 from narrowgauge.artefacts.schemas import formats as formats_schema
 from narrowgauge.artefacts.schemas import images as images_schema
-from narrowgauge.artefacts.schemas import sweep_progress
+from narrowgauge.artefacts.schemas import sweep_results
 from narrowgauge.artefacts.schemas import weights as weights_schema
 from narrowgauge.artefacts.tensors import tensor_rows
 from narrowgauge.config.sweep import BestRule, SweepSettings
@@ -73,10 +74,17 @@ def prepared(tmp_path_factory) -> Path:
     return folder
 
 
-def run(folder: Path, data: Path, settings: SweepSettings, weights: str = "weights", threads: int = 1) -> None:
+def run(
+    folder: Path,
+    data: Path,
+    settings: SweepSettings,
+    weights: str = "weights",
+    threads: int = 1,
+    formats: Sequence[str] = LISTED,
+) -> None:
     sweep.run(
         settings=settings,
-        formats=LISTED,
+        formats=formats,
         weights=data / f"{weights}.parquet",
         validation=data / "validation.parquet",
         test=data / "test.parquet",
@@ -103,7 +111,6 @@ def test_listed_formats(tmp_path, prepared):
     # The image and what the pooling makes of it: 3 x 32 x 32 and 3 x 8 x 8 numbers of two bytes.
     assert rows["e5m10"]["peak_activation_bytes"] == 2 * (3 * 32 * 32 + 3 * 8 * 8)
     assert artefact.attributes["validation_images"] == 40
-    assert not list((tmp_path / "scratch").glob("*"))
 
 
 def test_all_formats_with_test_accuracy_where_it_is_asked_for(tmp_path, prepared):
@@ -151,6 +158,7 @@ def test_a_missing_gpu_is_told(tmp_path, prepared):
 
 KILLED = """
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 sys.path.insert(0, {tests!r})
 from test_sweep_stage import SweepSettings, run
@@ -171,34 +179,46 @@ def test_a_killed_sweep_goes_on(tmp_path, prepared, capsys):
     assert job.wait() == -signal.SIGKILL
     assert not (tmp_path / "killed" / "formats.parquet").exists()
     (kept,) = (tmp_path / "killed" / "scratch").glob("*.parquet")
-    assert read(kept, sweep_progress.SCHEMA).table.num_rows >= 5 * 8
+    assert read(kept, sweep_results.SCHEMA).table.num_rows >= 5 * 8
 
     capsys.readouterr()
     run(tmp_path / "killed", prepared, SweepSettings(formats="all"))
     log = capsys.readouterr().out
-    assert "validation: 23 of 23" in log
-    assert "validation: 5 of 23" not in log, "it began anew"
+    assert "of 184 formats are known already" in log, "it began anew"
+    assert "validation: 23 of 23" not in log
     assert output(tmp_path / "killed").content_hash == output(tmp_path / "whole").content_hash
 
 
-def test_results_of_another_sweep_are_not_used(tmp_path, prepared, capsys):
-    # The first job's output cannot be written, so what it found stays.
-    (tmp_path / "formats.parquet").mkdir(parents=True)
-    with pytest.raises(OSError, match="formats"):
-        run(tmp_path, prepared, SweepSettings())
-    (tmp_path / "formats.parquet").rmdir()
+@pytest.mark.parametrize(
+    ("before", "after", "logged"),
+    [
+        # e5m10 is there already; of the new ones e5m9 has a width of its own, e4m10 has that of e5m10.
+        ({"formats": LISTED}, {"formats": ["e5m10", "e5m9", "e4m10"]}, "validation: 2 of 2 mantissa widths"),
+        ({"formats": LISTED}, {"settings": SweepSettings(formats="all")}, "validation: 4 of 184 formats are known"),
+        ({}, {"settings": SweepSettings(best=BestRule(rule="weights", max_bytes=1000))}, "4 of 4 formats are known"),
+    ],
+    ids=["other formats", "all formats", "another rule"],
+)
+def test_what_is_known_is_not_measured_again(tmp_path, prepared, capsys, before, after, logged):
+    run(tmp_path / "twice", prepared, **{"settings": SweepSettings()} | before)
+    capsys.readouterr()
+    run(tmp_path / "twice", prepared, **{"settings": SweepSettings()} | after)
+    assert logged in capsys.readouterr().out
+    run(tmp_path / "once", prepared, **{"settings": SweepSettings()} | after)
+    assert output(tmp_path / "twice").content_hash == output(tmp_path / "once").content_hash
+    assert len(list((tmp_path / "twice/scratch").iterdir())) == 1
+
+
+def test_results_of_other_batches_are_not_used(tmp_path, prepared, capsys):
+    run(tmp_path, prepared, SweepSettings())
     capsys.readouterr()
     run(tmp_path, prepared, SweepSettings(batch_size=7))
     assert "validation: 1 of 4" in capsys.readouterr().out
+    assert len(list((tmp_path / "scratch").iterdir())) == 1
+
+
+def test_broken_results_are_measured_again(tmp_path, prepared, capsys):
     run(tmp_path, prepared, SweepSettings())
-    assert "validation" not in capsys.readouterr().out
-
-
-def test_broken_results_of_an_unfinished_sweep_are_replaced(tmp_path, prepared, capsys):
-    (tmp_path / "formats.parquet").mkdir(parents=True)
-    with pytest.raises(OSError, match="formats"):
-        run(tmp_path, prepared, SweepSettings())
-    (tmp_path / "formats.parquet").rmdir()
     (kept,) = (tmp_path / "scratch").iterdir()
     kept.write_bytes(kept.read_bytes()[:-50])
     run(tmp_path, prepared, SweepSettings())

@@ -48,6 +48,17 @@ def test_a_deleted_sweep_rebuilds_what_depends_on_it_and_nothing_else(finished):
     assert finished.planned() == {"sweep": 1, "export": 1, "benchmark": 1, "aggregate": 1, "figures": 1}
 
 
+def test_one_more_format_leaves_what_is_there(finished):
+    before = finished.modified()
+    finished.configure(formats=["e8m23", "e4m3", "e5m2", "best"])
+    finished.snakemake()
+    changed = {name for name, time in finished.modified().items() if before.get(name) != time}
+    assert any("/e5m2/" in name for name in changed)
+    assert not [name for name in changed if "weights" in name or "/e8m23/" in name or "/e4m3/" in name]
+    log = (finished.results / "logs/sweep/probenet-s-s2-1.log").read_text()
+    assert "validation: 2 of 3 formats are known already" in log
+
+
 def test_a_deleted_measurement_is_measured_again(finished):
     (finished.results / "models/probenet-s-s2-1/e4m3/local.parquet").unlink()
     assert finished.planned() == {"benchmark": 1, "aggregate": 1, "figures": 1}

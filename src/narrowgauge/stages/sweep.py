@@ -1,6 +1,7 @@
 """Stage ``sweep``: a trained network in number formats, and the choice of its best one."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from narrowgauge.graph.fold import fold_graph, fold_parameters
 from narrowgauge.graph.graph import Graph, graph_from_json
 from narrowgauge.quantization.choice import REFERENCE, Option, choose, limit_of
 from narrowgauge.quantization.emulation import EmulatedNetwork
-from narrowgauge.quantization.progress import Progress
+from narrowgauge.quantization.known_results import KnownResults
 from narrowgauge.quantization.sweep import FormatResult, Sweep, families
 from narrowgauge.quantization.workers import workers
 from narrowgauge.training.memory import keep_freed_memory
@@ -46,7 +47,7 @@ def run(
 ) -> None:
     """Measure one trained network in number formats and write the formats artefact.
 
-    A job that was killed goes on after the last formats that it finished.
+    What an earlier sweep of the same weights on the same images found, one that was killed too, is not measured again.
 
     Args:
         settings: section ``sweep`` of the config.
@@ -55,7 +56,7 @@ def run(
         validation: images artefact of the validation split.
         test: images artefact of the test split.
         output: formats artefact to write; without rows if the training diverged.
-        scratch: folder for the results of an unfinished sweep.
+        scratch: folder for what is known of this network, in whichever sweep it was found.
         threads: CPU threads.
         code_version: of this stage.
         keep: do nothing if this very sweep is stored already.
@@ -70,16 +71,19 @@ def run(
     batch_size = settings.batch_size or _BATCH_SIZE[device.type]
     listed = frozenset(parse_format(name) for name in formats)
     # The number of threads is left out: it does not change a result.
-    provenance = Provenance(
+    of_a_result = Provenance(
         stage="sweep",
         inputs={"weights": trained.content_hash} | {name: images.content_hash for name, images in splits.items()},
+        parameters={"batch_size": batch_size, "device": device.type},
+        code_version=code_version,
+    )
+    provenance = replace(
+        of_a_result,
         parameters={
+            **of_a_result.parameters,
             "settings": settings.model_dump(mode="json", include={"formats", "test", "best"}),
             "listed": sorted(fmt.name for fmt in listed),
-            "batch_size": batch_size,
-            "device": device.type,
         },
-        code_version=code_version,
     )
     if keep and is_made_by(output, provenance):
         print(f"{trained.attributes['arch']} is swept already", flush=True)
@@ -91,12 +95,12 @@ def run(
 
     graph = graph_from_json(trained.attributes["graph"])
     costs = costs_of(graph)
-    progress = Progress(scratch, provenance)
+    known = KnownResults(scratch, of_a_result)
     with workers(threads if device.type == "cpu" else 1) as pool:
         network = _network(graph, trained, device)
 
         def measure(split: str, wanted: Iterable[Format]) -> Results:
-            return _measure(Sweep(network, splits[split], batch_size, pool), split, wanted, progress)
+            return _measure(Sweep(network, splits[split], batch_size, pool), split, wanted, known)
 
         swept = ALL_FORMATS if settings.formats == "all" else listed | {REFERENCE}
         results = measure("validation", swept)
@@ -112,7 +116,6 @@ def run(
     message = None if best else f"no format is {limit_of(settings.best)}"
     attributes = _attributes(settings, trained, splits, best, message)
     write(output, formats_schema.SCHEMA, rows, provenance, attributes)
-    progress.discard()
 
 
 def _device(settings: SweepSettings) -> torch.device:
@@ -127,14 +130,16 @@ def _network(graph: Graph, trained: Artefact, device: torch.device) -> EmulatedN
     return EmulatedNetwork(folded.graph, fold_parameters(graph, folded, tensors_of(trained)), device)
 
 
-def _measure(sweep: Sweep, split: str, formats: Iterable[Format], progress: Progress) -> Results:
-    wanted = families(formats)
-    for done, family in enumerate(wanted, 1):
-        if not progress.results(split).keys() >= set(family):
-            progress.add(split, list(sweep.measure(family)))
-            print(f"{split}: {done} of {len(wanted)} mantissa widths", flush=True)
-    known = progress.results(split)
-    return {fmt: known[fmt] for family in wanted for fmt in family}
+def _measure(sweep: Sweep, split: str, formats: Iterable[Format], known: KnownResults) -> Results:
+    wanted = [fmt for family in families(formats) for fmt in family]
+    missing = families(set(wanted) - known.of(split).keys())
+    if there := len(wanted) - sum(map(len, missing)):
+        print(f"{split}: {there} of {len(wanted)} formats are known already", flush=True)
+    for done, family in enumerate(missing, 1):
+        known.add(split, sweep.measure(family))
+        print(f"{split}: {done} of {len(missing)} mantissa widths", flush=True)
+    results = known.of(split)
+    return {fmt: results[fmt] for fmt in wanted}
 
 
 def _option(result: FormatResult, costs: Costs) -> Option:

@@ -6,7 +6,7 @@ from narrowgauge.artefacts.schema import Column, Schema
 
 SCHEMA = Schema(
     kind="formats",
-    version=1,
+    version=2,
     doc="Accuracy and bytes of one network, a row per number format; no rows if its training diverged.",
     columns=(
         Column("format", pa.string(), "number format, eXmY"),
@@ -19,12 +19,19 @@ SCHEMA = Schema(
         Column("test_accuracy", pa.float64(), "share of test images right, where asked for", nullable=True),
         Column("weight_bytes", pa.int64(), "stored parameters in the format, packed"),
         Column("peak_activation_bytes", pa.int64(), "peak of the live tensors in the format, batch 1"),
-        Column("validation_inferred_images", pa.int64(), "validation images whose answer was taken over"),
+        # Which formats an answer could be taken over from is a matter of what else was measured with it.
         Column(
-            "validation_inferred_from", pa.string(), "the wider format that gives the same bits on them", nullable=True
+            "validation_inferred_images", pa.int64(), "validation images whose answer was taken over", volatile=True
         ),
-        Column("test_inferred_images", pa.int64(), "the same for test images", nullable=True),
-        Column("test_inferred_from", pa.string(), "the same for test images", nullable=True),
+        Column(
+            "validation_inferred_from",
+            pa.string(),
+            "the wider format that gives the same bits on them",
+            nullable=True,
+            volatile=True,
+        ),
+        Column("test_inferred_images", pa.int64(), "the same for test images", nullable=True, volatile=True),
+        Column("test_inferred_from", pa.string(), "the same for test images", nullable=True, volatile=True),
     ),
     sort_by=("exponent_bits", "mantissa_bits"),
     attributes={

@@ -1,4 +1,4 @@
-"""The results of an unfinished sweep, kept as one small file outside of the declared outputs."""
+"""What sweeps have found of a network, kept as one small file outside of the declared outputs."""
 
 import hashlib
 import json
@@ -9,18 +9,21 @@ from typing import Any
 
 from narrowgauge.artefacts.files import read, write
 from narrowgauge.artefacts.provenance import Provenance
-from narrowgauge.artefacts.schemas.sweep_progress import SCHEMA
+from narrowgauge.artefacts.schemas.sweep_results import SCHEMA
 from narrowgauge.errors import NarrowgaugeError
 from narrowgauge.formats import Format, parse_format
 from narrowgauge.quantization.sweep import FormatResult
 
 
-class Progress:
+class KnownResults:
     """Results by split and format, in a file named after everything that they depend on.
 
+    A sweep that was killed goes on from it, and one for which other formats are listed, or that chooses the best one
+    otherwise, measures only what is missing. Results that can not be used any more are deleted.
+
     Args:
-        folder: where it is kept.
-        provenance: of the sweep; one with other inputs, parameters or code never finds this one's results.
+        folder: where it is kept, and nothing of other networks.
+        provenance: of the results; those with other inputs, parameters or code are never found.
     """
 
     def __init__(self, folder: Path, provenance: Provenance) -> None:
@@ -28,8 +31,10 @@ class Progress:
         self._path = folder / f"{hashlib.sha256(text.encode()).hexdigest()[:16]}.parquet"
         self._provenance = provenance
         self._results = self._load()
+        for outdated in set(folder.glob("*.parquet")) - {self._path}:
+            outdated.unlink(missing_ok=True)
 
-    def results(self, split: str) -> dict[Format, FormatResult]:
+    def of(self, split: str) -> dict[Format, FormatResult]:
         """What is known of a split."""
         return {fmt: result for (name, fmt), result in self._results.items() if name == split}
 
@@ -37,10 +42,6 @@ class Progress:
         """Store more results, in one step."""
         self._results |= {(split, result.format): result for result in results}
         write(self._path, SCHEMA, [_row(name, result) for (name, _), result in self._results.items()], self._provenance)
-
-    def discard(self) -> None:
-        """Delete the file: the sweep's results are stored."""
-        self._path.unlink(missing_ok=True)
 
     def _load(self) -> dict[tuple[str, Format], FormatResult]:
         if not self._path.exists():

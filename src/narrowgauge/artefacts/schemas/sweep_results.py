@@ -1,13 +1,13 @@
-"""What an unfinished format sweep has found so far."""
+"""What format sweeps have found of one network so far."""
 
 import pyarrow as pa
 
 from narrowgauge.artefacts.schema import Column, Schema
 
 SCHEMA = Schema(
-    kind="sweep_progress",
+    kind="sweep_results",
     version=1,
-    doc="Results of a format sweep that has not ended, a row per split and format; scratch, deleted at the end.",
+    doc="Results of all format sweeps of one network, a row per split and format; scratch.",
     columns=(
         Column("split", pa.string(), "validation or test"),
         Column("format", pa.string(), "number format, eXmY"),
