@@ -217,6 +217,18 @@ def test_a_recipe_sets_what_is_not_given():
     assert TrainingSettings(**fast.deciding()).deciding() == fast.deciding()
 
 
+def test_paths_may_begin_in_the_home_folder(monkeypatch, tmp_path):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "boards").touch()
+    device = {"name": "pi3", "host": "pi3", "ssh_config": "~/boards"}
+    experiment = load(RIGHT | {"data": {"name": "cifar10", "folder": "~/cifar"}, "results": "~/r", "devices": [device]})
+    assert experiment.data.folder == tmp_path / "cifar"
+    assert experiment.root == tmp_path / "r/tiny"
+    assert experiment.device_named("pi3").ssh_config == tmp_path / "boards"
+    (line,) = problems(results="~nobody-of-this-name/r")
+    assert line.startswith("results: '~nobody-of-this-name/r'; allowed: a path in the home folder")
+
+
 def test_an_unknown_recipe_is_refused():
     assert problems(training={"recipe": "fastest"}) == [
         "training.recipe: 'fastest'; did you mean fast?; allowed: one of standard, fast",

@@ -63,7 +63,10 @@ def write_weights(folder: Path, arrays: dict[str, np.ndarray], status: str = "tr
 
 
 def write_sweep(folder: Path, best: str | None) -> Path:
-    attributes = dict.fromkeys(formats_schema.SCHEMA.attributes) | {"best": best}
+    attributes = dict.fromkeys(formats_schema.SCHEMA.attributes) | {
+        "best": best,
+        "message": None if best else "none is small enough",
+    }
     write(folder / "formats.parquet", formats_schema.SCHEMA, [], Provenance("sweep", {}), attributes)
     return folder / "formats.parquet"
 
@@ -138,6 +141,12 @@ def test_a_network_that_diverged_is_passed_on(folder: Path, fmt: str) -> None:
     write_weights(folder, first_values(), "diverged")
     row = run(folder, fmt, write_sweep(folder, None) if fmt == "best" else None)
     assert (row["status"], row["file_bytes"]) == ("diverged", None)
+    assert (folder / "out" / "model.onnx").read_bytes() == b""
+
+
+def test_where_no_format_is_best_there_is_nothing_to_export(folder: Path) -> None:
+    row = run(folder, "best", write_sweep(folder, None))
+    assert (row["status"], row["message"], row["resolved_format"]) == ("no format", "none is small enough", None)
     assert (folder / "out" / "model.onnx").read_bytes() == b""
 
 

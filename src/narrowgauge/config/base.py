@@ -1,7 +1,8 @@
 """What every section of the config has in common."""
 
 from collections.abc import Callable
-from typing import Any, get_args
+from pathlib import Path
+from typing import Annotated, Any, get_args
 
 from pydantic import (
     AfterValidator,
@@ -43,6 +44,17 @@ class Section(BaseModel):
         if isinstance(value, bool) and annotation is not bool and bool not in get_args(annotation):
             raise PydanticCustomError("truth_value", "a truth value is no number")
         return value
+
+
+def _in_home(path: Path) -> Path:
+    try:
+        return path.expanduser()
+    except RuntimeError:
+        raise ValueError("a path in the home folder of a user of this machine; `~/` is in one's own") from None
+
+
+LocalPath = Annotated[Path, AfterValidator(_in_home)]
+"""A path on this machine; a leading `~` is a home folder."""
 
 
 def one_or_many(entry: Any) -> BeforeValidator:

@@ -49,7 +49,7 @@ class BenchmarkSettings(Section):
     """Test images that the device classifies, for its accuracy; all of them if there are fewer."""
 
     seed: int = Field(0, ge=0, lt=2**32)
-    """Seed of the draw of those images."""
+    """Seed of the draw of those images, and of the order of measurements."""
 
     models_per_job: int = Field(1, ge=1)
     """Exported networks that one job measures, in one session on the device; 1: a session for each."""

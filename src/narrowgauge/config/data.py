@@ -1,11 +1,10 @@
 """The ``data`` section: which images, and how they are split."""
 
-from pathlib import Path
 from typing import Literal
 
 from pydantic import Field, ValidationInfo, field_validator
 
-from narrowgauge.config.base import Section
+from narrowgauge.config.base import LocalPath, Section
 
 
 class DataSettings(Section):
@@ -16,14 +15,14 @@ class DataSettings(Section):
     version, downloaded if need be), or `parquet` (encoded images in the layout of the Hugging Face hub: a column
     `img` or `image`, a column `label`)."""
 
-    folder: Path | None = Field(default=None, validate_default=True)
+    folder: LocalPath | None = Field(default=None, validate_default=True)
     """With `cifar10`: the folder that holds `cifar-10-batches-py`, or into which it is downloaded."""
 
-    train: Path | None = Field(default=None, validate_default=True)
+    train: LocalPath | None = Field(default=None, validate_default=True)
     """With `parquet`: the file of training images, or a folder whose `.parquet` files are read in the order of their
     names."""
 
-    test: Path | None = Field(default=None, validate_default=True)
+    test: LocalPath | None = Field(default=None, validate_default=True)
     """With `parquet`: the file of test images, or a folder of such files."""
 
     classes: int = Field(10, ge=2)
@@ -38,7 +37,7 @@ class DataSettings(Section):
 
     @field_validator("folder", "train", "test")
     @classmethod
-    def _given_with_its_data_set(cls, path: Path | None, info: ValidationInfo) -> Path | None:
+    def _given_with_its_data_set(cls, path: LocalPath | None, info: ValidationInfo) -> LocalPath | None:
         owner = "cifar10" if info.field_name == "folder" else "parquet"
         if info.data.get("name") == owner and path is None:
             what = "a folder" if owner == "cifar10" else "a Parquet file of images, or a folder of them"

@@ -1,11 +1,10 @@
 """Entries of ``devices``: machines that run exported networks."""
 
-from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field
 
-from narrowgauge.config.base import Section, one_or_many
+from narrowgauge.config.base import LocalPath, Section, one_or_many
 from narrowgauge.config.byte_size import Bytes
 
 Threads = Annotated[int, Field(ge=1, le=1024, strict=True)]
@@ -51,7 +50,7 @@ class DeviceSettings(Section):
     """Where it is reached over SSH: an alias of `~/.ssh/config`, or an address such as `pi@192.168.1.7`. The user's
     SSH configuration holds: port, key, jump host. For every device but `local`."""
 
-    ssh_config: Path | None = None
+    ssh_config: LocalPath | None = None
     """An SSH client configuration to read in place of the user's own."""
 
     folder: RemotePath = "narrowgauge"

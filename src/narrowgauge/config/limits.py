@@ -35,7 +35,8 @@ class Limits(Section):
     """The number format in which bytes count."""
 
     latency_ms: Milliseconds | dict[str, Milliseconds] | None = None
-    """Predicted latency in milliseconds: a number for every device, or `{device: number}`. Needs `calibration`."""
+    """Predicted latency in milliseconds: a number for every device, or `{device: number}`. Needs `calibration`. Of a
+    device's numbers of `threads`, the one counts that suits a network best."""
 
     latency_bound: Literal["upper", "median"] = "upper"
     """What is held against `latency_ms`: the upper end of the prediction's interval, or its median."""

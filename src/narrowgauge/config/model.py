@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 from pydantic import Field, WithJsonSchema
 
-from narrowgauge.config.base import Section, one_or_many
+from narrowgauge.config.base import LocalPath, Section, one_or_many
 from narrowgauge.config.benchmark import BenchmarkSettings
 from narrowgauge.config.calibration import FEWEST_NETWORKS, CalibrationSettings
 from narrowgauge.config.data import DataSettings
@@ -43,11 +43,11 @@ class Experiment(Section):
     experiment: ExperimentName
     """Name of the experiment, and of its folder under `results`."""
 
-    results: Path = Path("results")
+    results: LocalPath = Path("results")
     """Folder of all results; this experiment's are in `<results>/<experiment>/`."""
 
     seed: int = Field(default=0, ge=0, lt=2**32)
-    """Seed of everything that is drawn, save the validation split: initial weights, batches, augmentation."""
+    """Seed of a training (initial weights, batches, augmentation) and of the order in which a calibration measures."""
 
     data: DataSettings = DataSettings()
     """Which images, and how they are split."""

@@ -47,7 +47,8 @@ def run(
 ) -> None:
     """Write the ONNX file of a trained network, its parameters rounded to a format, and what is known of it.
 
-    A network that diverged, or that does not fit the format, gets an empty file and a row that says so.
+    A network that diverged, that does not fit the format, or for which no format is best, gets an empty file and a row
+    that says so.
 
     Args:
         fmt: ``eXmY``, or ``best`` for the one that the sweep chose.
@@ -67,18 +68,21 @@ def run(
     split = load_images(test)
     inputs = {"weights": trained.content_hash, "test": split.content_hash}
     resolved: str | None = fmt
+    why_none = ""
     if formats is not None:
         sweep = read(formats, formats_schema.SCHEMA)
         inputs["formats"] = sweep.content_hash
-        resolved = sweep.attributes["best"]
+        resolved, why_none = sweep.attributes["best"], sweep.attributes["message"]
     arch, graph = trained.attributes["arch"], graph_from_json(trained.attributes["graph"])
     provenance = Provenance(stage="export", inputs=inputs, parameters={"format": fmt}, code_version=code_version)
     if keep and is_made_by(output, provenance) and _is_described(model, output):
         print(f"{arch} {fmt} is exported already", flush=True)
         return
 
-    if trained.attributes["status"] == "diverged" or resolved is None:
+    if trained.attributes["status"] == "diverged":
         content, facts = b"", _not_exported("diverged", "its training diverged")
+    elif resolved is None:
+        content, facts = b"", _not_exported("no format", why_none)
     else:
         content, facts = _exported(graph, tensors_of(trained), resolved, split.normalised(0, images))
     row = dict.fromkeys(export_schema.SCHEMA.arrow.names) | {

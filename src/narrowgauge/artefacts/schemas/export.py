@@ -12,7 +12,11 @@ SCHEMA = Schema(
         Column("arch", pa.string(), "architecture"),
         Column("format", pa.string(), "number format as asked for; may be 'best'"),
         Column("resolved_format", pa.string(), "the format it stands for", nullable=True),
-        Column("status", pa.string(), "ok; diverged (in training); overflow (a parameter is too large for the format)"),
+        Column(
+            "status",
+            pa.string(),
+            "ok; diverged (in training); overflow (a parameter is too large for the format); no format (none is best)",
+        ),
         Column("message", pa.string(), "why the status is not ok", nullable=True),
         Column("file", pa.string(), "name of the file beside this one; the file is empty unless the status is ok"),
         Column("file_bytes", pa.int64(), "its size; parameters are stored in float32", nullable=True),
