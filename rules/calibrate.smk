@@ -15,7 +15,8 @@ rule calibrate:
         **device_slot(),
     params:
         code=code("calibrate"),
-        settings=settings(EXPERIMENT.calibration, EXPERIMENT.benchmark),
+        settings=[*settings(EXPERIMENT.calibration), EXPERIMENT.benchmark.timing()],
+        seed=EXPERIMENT.seed,
         device=device_settings,
     shell:
         "narrowgauge calibrate {wildcards.device:q} > {log:q} 2>&1"

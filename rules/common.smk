@@ -18,7 +18,10 @@ os.environ.update(
 )
 
 try:
-    EXPERIMENT = load(config)
+    # A job on a cluster parses this file anew: the config of its run counts, whatever the file says by now.
+    EXPERIMENT = load(
+        config if workflow.is_main_process else Path(os.environ["NARROWGAUGE_CONFIG"])
+    )
 except NarrowgaugeError as error:
     raise WorkflowError(str(error)) from None
 
@@ -29,13 +32,11 @@ LAYOUT = Layout(EXPERIMENT.root)
 # Jobs read the whole config, checked and complete, from a file named after its content: a run in progress keeps
 # its own even if another one is planned beside it. It is neither input nor param, so that only the settings a job
 # uses can make it run again.
-os.environ["NARROWGAUGE_CONFIG"] = str(
-    store_resolved(EXPERIMENT, EXPERIMENT.root / "configs")
-)
-
-
-# Of this run; none with a cluster, whose jobs run on machines with other cores.
 if workflow.is_main_process:
+    os.environ["NARROWGAUGE_CONFIG"] = str(
+        store_resolved(EXPERIMENT, EXPERIMENT.root / "configs")
+    )
+    # Of this run; none with a cluster, whose jobs run on machines with other cores.
     os.environ["NARROWGAUGE_CORES"] = str(workflow.resource_settings.cores or 1)
 CORES = int(os.environ["NARROWGAUGE_CORES"])
 

@@ -1,4 +1,15 @@
 # Images and labels, split and measured once.
+from narrowgauge.data.source_files import recorded_source_files, source_files
+
+
+def image_files(part, artefact):
+    """Param: names and sizes of the files that images come from.
+
+    One that was corrected is read again. All of them moved to another folder, or gone by now, are what they were.
+    """
+    return source_files(EXPERIMENT.data, part) or recorded_source_files(
+        LAYOUT.images(artefact)
+    )
 
 
 rule data:
@@ -12,6 +23,7 @@ rule data:
     params:
         code=code("data"),
         settings=settings(EXPERIMENT.data),
+        files=image_files("training", "train"),
     shell:
         "narrowgauge data training > {log:q} 2>&1"
 
@@ -30,5 +42,6 @@ rule test_data:
     params:
         code=code("data"),
         settings=settings(EXPERIMENT.data),
+        files=image_files("test", "test"),
     shell:
         "narrowgauge data test > {log:q} 2>&1"

@@ -42,7 +42,12 @@ PACK_SIZE = {
 if workflow.is_main_process:
     # How many retries there are is known later, see `plan_packs`.
     os.environ["NARROWGAUGE_RETRIES"] = "0"
-LOCKED_BY_OTHERS = any(Path(".snakemake/locks").glob("*"))
+# Whether another run, or a killed one, holds files of this experiment: Snakemake then stops before the first job.
+LOCKED_BY_OTHERS = any(
+    line.startswith(f"{EXPERIMENT.root}/")
+    for lock in Path(".snakemake/locks").glob("*")
+    for line in lock.read_text().splitlines()
+)
 
 
 envvars:

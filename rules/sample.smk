@@ -10,7 +10,7 @@ rule sample:
         "../envs/narrowgauge.yaml"
     params:
         code=code("sample"),
-        architectures=EXPERIMENT.arch_names,
+        architectures=sorted(EXPERIMENT.arch_names),
         laws=EXPERIMENT.laws,
         classes=EXPERIMENT.data.classes,
     shell:

@@ -35,7 +35,8 @@ def all_digests():
 
 def graph_digest(wildcards):
     """The network behind a name: training depends on it, not on the code or the file that it came from."""
-    return selection().get(wildcards.arch, "not selected")
+    # Asked for by name, a model that is not selected any more stays what it is.
+    return all_digests().get(wildcards.arch, "no candidate")
 
 
 def for_selected(*paths):

@@ -27,8 +27,11 @@ class Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True, allow_inf_nan=False)
 
     def deciding(self) -> dict[str, Any]:
-        """What results depend on, fit for JSON: all but the name of what sets other keys, and the spread over jobs."""
-        return self.model_dump(mode="json", exclude={"recipe", "models_per_job", "side_by_side"})
+        """What results depend on, fit for JSON: all but the name of what sets other keys, and the spread over jobs.
+
+        Threads are left out too: what they change, in a training, is the order of sums, and so the last bits.
+        """
+        return self.model_dump(mode="json", exclude={"recipe", "models_per_job", "side_by_side", "threads"})
 
     @model_validator(mode="before")
     @classmethod

@@ -1,5 +1,7 @@
 """The ``benchmark`` section: how an exported network is timed on a device."""
 
+from typing import Any
+
 from pydantic import Field
 
 from narrowgauge.config.base import Section
@@ -53,3 +55,11 @@ class BenchmarkSettings(Section):
 
     models_per_job: int = Field(1, ge=1)
     """Exported networks that one job measures, in one session on the device; 1: a session for each."""
+
+    def deciding(self) -> dict[str, Any]:
+        """What measurements depend on: not on the patience with a device that is gone."""
+        return {key: value for key, value in super().deciding().items() if key != "reconnect_seconds"}
+
+    def timing(self) -> dict[str, Any]:
+        """What times depend on: not on the images that the device classifies."""
+        return {key: value for key, value in self.deciding().items() if key not in ("images", "seed")}

@@ -1,6 +1,6 @@
 """The ``data`` section: which images, and how they are split."""
 
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field, ValidationInfo, field_validator
 
@@ -34,6 +34,10 @@ class DataSettings(Section):
 
     split_seed: int = Field(default=0, ge=0, lt=2**32)
     """Seed of the validation split."""
+
+    def deciding(self) -> dict[str, Any]:
+        """What images depend on, beside the files' names and sizes (``source_files``): not on where these lie."""
+        return {key: value for key, value in super().deciding().items() if key not in ("folder", "train", "test")}
 
     @field_validator("folder", "train", "test")
     @classmethod

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
 from narrowgauge.data.examples import IMAGE_SHAPE, Examples
+from narrowgauge.data.source_files import parquet_files
 from narrowgauge.errors import NarrowgaugeError
 
 # Encoded images held in memory at a time.
@@ -58,7 +59,7 @@ def _files(source: Path) -> list[Path]:
         raise NarrowgaugeError(
             f"{source} does not exist; data.train and data.test name Parquet files or folders of them"
         )
-    paths = sorted(source.glob("*.parquet")) if source.is_dir() else [source]
+    paths = parquet_files(source)
     if not paths:
         raise NarrowgaugeError(f"{source} holds no .parquet file")
     return paths

@@ -64,7 +64,7 @@ def run(
     parameters = {
         "device": device.measuring,
         "calibration": settings.model_dump(mode="json"),
-        "benchmark": benchmark.deciding(),
+        "benchmark": benchmark.timing(),
     }
     work.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(dir=work) as folder:

@@ -13,6 +13,7 @@ from narrowgauge.config.data import DataSettings
 from narrowgauge.data.examples import IMAGE_SHAPE, Examples
 from narrowgauge.data.images import image_table
 from narrowgauge.data.normalisation import measure
+from narrowgauge.data.source_files import FILES, source_files
 from narrowgauge.data.sources import read_examples
 from narrowgauge.data.split import stratified_split
 from narrowgauge.errors import NarrowgaugeError
@@ -51,7 +52,7 @@ def run_training(*, settings: DataSettings, train: Path, validation: Path, code_
         "split_seed": settings.split_seed,
         "validation_share": settings.validation_share,
     }
-    provenance = _provenance(settings, examples.files, code_version)
+    provenance = _provenance(settings, "training", examples.files, code_version)
     _write(train, training, attributes | {"split": "train"}, provenance)
     _write(validation, examples.take(cut), attributes | {"split": "validation"}, provenance)
 
@@ -77,15 +78,15 @@ def run_test(*, settings: DataSettings, train: Path, test: Path, code_version: s
             f"the training images only 0 to {classes - 1}"
         )
     attributes = training.attributes | {"split": "test", "source": examples.description}
-    provenance = _provenance(settings, {**examples.files, "train": training.content_hash}, code_version)
+    provenance = _provenance(settings, "test", {**examples.files, "train": training.content_hash}, code_version)
     _write(test, examples, attributes, provenance)
 
 
-def _provenance(settings: DataSettings, inputs: Mapping[str, str], code_version: str) -> Provenance:
+def _provenance(settings: DataSettings, part: str, inputs: Mapping[str, str], code_version: str) -> Provenance:
     return Provenance(
         stage="data",
         inputs=inputs,
-        parameters=settings.model_dump(mode="json"),
+        parameters=settings.model_dump(mode="json") | {FILES: source_files(settings, part)},
         seed=settings.split_seed,
         code_version=code_version,
     )

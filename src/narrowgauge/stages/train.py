@@ -69,7 +69,7 @@ def run(
     parameters = {
         "arch": arch,
         "graph": graph.digest,
-        "settings": {key: value for key, value in settings.deciding().items() if key != "threads"},
+        "settings": settings.deciding(),
         "platform": [platform.device.type, platform.precision_name],
     }
     inputs = {"train": data[0].content_hash, "validation": data[1].content_hash}
