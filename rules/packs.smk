@@ -7,7 +7,7 @@ from snakemake.exceptions import IncompleteCheckpointException
 
 from narrowgauge.jobs import items_of
 from narrowgauge.packs.plan import Facts, load_plan, replan, store_plan
-from narrowgauge.packs.record import failures
+from narrowgauge.packs.record import read_record
 from narrowgauge.packs.results import (
     arch_of,
     device_in,
@@ -72,7 +72,7 @@ def facts_of(stage, pack_of_source):
             pack_of_source(source, name) or is_made(source, name)
             for source, name in sources_of(stage, item)
         ),
-        failed=lambda pack: failures(LAYOUT.pack_record(stage, pack)),
+        record=lambda pack: read_record(LAYOUT.pack_record(stage, pack)),
         size=PACK_SIZE[stage],
         unit=arch_of if stage == "export" else str,
         lane=device_in if stage == "benchmark" else lambda item: "",
@@ -121,8 +121,11 @@ def pack_of(stage, item):
     def record(wildcards):
         wanted = item.format(**dict(wildcards.items()))
         try:
-            selection()
+            chosen = selection()
             pack = PLANS[stage].pack_of(wanted)
+            # No pack makes what is not selected any more.
+            if arch_of(wanted) not in chosen and not is_made(stage, wanted):
+                pack = None
         except IncompleteCheckpointException:
             # A file that was asked for by name: Snakemake keeps the rule that it takes now.
             pack = coming_pack(stage, wanted)

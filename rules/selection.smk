@@ -9,12 +9,34 @@ from narrowgauge.selection.decision import read_decision
 def _decision(path, modified):
     read = read_decision(Path(path))
     plan_packs(sorted(read.chosen))
+    redo_unrecorded(sorted(read.chosen))
     # Snakemake knows its jobs only now: tell the progress display how many there are of each stage.
     logger.info(
         f"select: {len(read.chosen)} of {len(read.candidates)} candidates are trained",
         extra={"plan": unfinished(EXPERIMENT, LAYOUT, list(read.chosen))},
     )
     return read
+
+
+def redo_unrecorded(archs):
+    """Have results of models made anew that are there, but of whose jobs Snakemake recorded nothing.
+
+    These jobs outlived a killed main process. Snakemake does this itself for the jobs that it knows when it starts; of
+    a model it knows none before the selection, and without a record it would not see that a result is outdated.
+    """
+    if not workflow.is_main_process or workflow.dag.ignore_incomplete:
+        return
+    remade = {}
+    for stage, plan in PLANS.items():
+        records = {pack: str(LAYOUT.pack_record(stage, pack)) for pack in plan.packs}
+        remade |= {record: [record] for record in records.values()}
+        for item in items_of(EXPERIMENT, stage, archs):
+            files = [str(path) for path in files_of(LAYOUT, stage, item)]
+            # What was made in a pack is taken from it anew, and so the pack has to offer it again.
+            pack = plan.pack_of(item)
+            remade |= dict.fromkeys(files, [records[pack]] if pack else files)
+    for unrecorded in workflow.persistence._filter_incomplete_keys(remade):
+        workflow.dag.forcefiles.update(filter(os.path.exists, remade[unrecorded]))
 
 
 def decision():

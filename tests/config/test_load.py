@@ -229,6 +229,24 @@ def test_paths_may_begin_in_the_home_folder(monkeypatch, tmp_path):
     assert line.startswith("results: '~nobody-of-this-name/r'; allowed: a path in the home folder")
 
 
+def test_what_no_result_depends_on_decides_nothing():
+    before = load(RIGHT)
+    after = load(
+        RIGHT
+        | {
+            "training": {"threads": 2, "side_by_side": 3, "models_per_job": 4},
+            "sweep": {"threads": 2},
+            "benchmark": {"reconnect_seconds": 1, "models_per_job": 5},
+            "data": {"folder": "elsewhere"},
+        }
+    )
+    for section in ("training", "sweep", "benchmark", "data"):
+        assert getattr(before, section).deciding() == getattr(after, section).deciding()
+    images = load(RIGHT | {"benchmark": {"images": 7, "seed": 1}}).benchmark
+    assert images.timing() == before.benchmark.timing()
+    assert images.deciding() != before.benchmark.deciding()
+
+
 def test_an_unknown_recipe_is_refused():
     assert problems(training={"recipe": "fastest"}) == [
         "training.recipe: 'fastest'; did you mean fast?; allowed: one of standard, fast",

@@ -17,16 +17,23 @@ FAILING = "mobilenetv2-s6-3"
 OTHER = "resnext-s3-4"
 
 
+def obstructed(workflow, arch):
+    """A file in place of the folder of a training's checkpoints, so that it fails."""
+    obstacle = workflow.results / "scratch/train" / arch
+    obstacle.parent.mkdir(parents=True, exist_ok=True)
+    if obstacle.is_dir():
+        obstacle.rmdir()
+    obstacle.touch()
+    return obstacle
+
+
 @pytest.fixture(scope="module")
 def packed(finished_once, tmp_path_factory):
     """The small experiment with packs, in which one model failed; and what Snakemake said."""
     workflow = type(finished_once)(tmp_path_factory.mktemp("packed") / "checkout")
     workflow.create()
     workflow.configure(**PACKS, benchmark=SESSIONS)
-    # Its results cannot be laid down.
-    obstacle = workflow.results / "scratch/packs/all/models" / FAILING / "weights.parquet"
-    obstacle.mkdir(parents=True)
-    (obstacle / "full").touch()
+    obstacle = obstructed(workflow, FAILING)
     result = workflow.snakemake("--keep-going", "--retries", "1", check=False)
     return workflow, result, obstacle
 
@@ -40,7 +47,7 @@ def test_the_others_are_done_and_the_failed_one_is_named(packed, finished_once):
     assert expected.keys() - found.keys() == {"training.parquet", "formats.parquet", "summary.parquet"}
     log = (workflow.results / f"logs/train/{FAILING}.log").read_text()
     assert f"{FAILING} failed in pack" in log
-    assert "weights.parquet" in log
+    assert f"scratch/train/{FAILING}" in log
     assert json.loads((workflow.results / "packs/train/1.json").read_text())["failed"].keys() == {FAILING}
     made = json.loads((workflow.results / "packs/train/1.json").read_text())["made"][0]
     # There was a second attempt, which found the other one.
@@ -49,8 +56,7 @@ def test_the_others_are_done_and_the_failed_one_is_named(packed, finished_once):
 
 def test_the_same_command_again_makes_what_failed_and_only_that(packed, finished_once):
     workflow, _, obstacle = packed
-    (obstacle / "full").unlink()
-    obstacle.rmdir()
+    obstacle.unlink()
     planned = workflow.planned()
     assert planned["train"] == planned["sweep"] == 1
     assert planned["export"] == planned["benchmark"] == 3
@@ -106,8 +112,33 @@ def test_a_changed_setting_does_packs_anew(packed):
     assert (planned["train_pack"], planned["train_collect"], planned["train"]) == (2, 2, 1)
 
 
+def test_a_model_that_fails_in_a_pack_done_anew_leaves_nothing_of_its_old_self(packed):
+    workflow, *_ = packed
+    workflow.configure(**{**PACKS, "training": {"epochs": 2, "models_per_job": 2}}, benchmark=SESSIONS)
+    obstacle = obstructed(workflow, OTHER)
+    assert workflow.snakemake("--keep-going", "--retries", "0", check=False).returncode != 0
+    obstacle.unlink()
+    workflow.snakemake()
+    assert not workflow.planned()
+    files = {
+        path.relative_to(workflow.results): path for path in (workflow.results / "models" / OTHER).rglob("*.parquet")
+    }
+    headers = {str(name): read_header(path) for name, path in files.items()}
+    weights = headers[f"models/{OTHER}/weights.parquet"]
+    assert weights["provenance"]["parameters"]["settings"]["epochs"] == 2
+    exports = {header["content_hash"] for name, header in headers.items() if name.endswith("export.parquet")}
+    inputs = {name: header["provenance"]["inputs"] for name, header in headers.items()}
+    assert len(exports) == 3
+    assert {made["weights"] for made in inputs.values() if "weights" in made} == {weights["content_hash"]}
+    assert {made["export"] for made in inputs.values() if "export" in made} == exports
+
+
 def test_packs_do_not_wait_for_a_model_that_is_excluded_meanwhile(checkout):
     checkout.configure(**PACKS, benchmark=SESSIONS)
+    # What another experiment holds, or left locked when it was killed, is nothing to this one.
+    lock = checkout.folder / ".snakemake/locks/0.output.lock"
+    lock.parent.mkdir(parents=True)
+    lock.write_text("results/other/candidates.parquet\n")
     # Plans all packs, and does one of them.
     checkout.snakemake("results/small/models/probenet-s-s2-1/weights.parquet")
     checkout.configure(**PACKS, benchmark=SESSIONS, exclude=[OTHER])

@@ -1,9 +1,11 @@
 """What runs again after a change, and what does not."""
 
 import json
+import shutil
 
 import pandas as pd
 import pytest
+from tests.data.test_sources import encoded, random_pixels, write_set
 
 
 def test_the_run_ends_with_a_summary_of_every_model_format_and_device(finished_once):
@@ -57,6 +59,26 @@ def test_one_more_format_leaves_what_is_there(finished):
     assert not [name for name in changed if "weights" in name or "/e8m23/" in name or "/e4m3/" in name]
     log = (finished.results / "logs/sweep/probenet-s-s2-1.log").read_text()
     assert "validation: 2 of 3 formats are known already" in log
+
+
+def test_a_corrected_source_file_is_read_again_and_one_that_moved_is_not(checkout, tmp_path):
+    def configure(folder):
+        checkout.configure(data={"name": "parquet", "train": str(folder / "a"), "test": str(folder / "a")})
+
+    images = [encoded(pixels) for pixels in random_pixels(100, 32, 32, 3)]
+    source = tmp_path / "source"
+    (source / "a").mkdir(parents=True)
+    write_set(source / "a/0.parquet", images, [i % 10 for i in range(100)])
+    configure(source)
+    target = "results/small/data/test.parquet"
+    checkout.snakemake(target)
+    source.rename(tmp_path / "moved")
+    configure(tmp_path / "moved")
+    assert not checkout.planned(target)
+    write_set(tmp_path / "moved/a/1.parquet", images[:10], list(range(10)))
+    assert checkout.planned(target) == {"data": 1, "test_data": 1}
+    shutil.rmtree(tmp_path / "moved")
+    assert not checkout.planned(target)
 
 
 def test_a_deleted_measurement_is_measured_again(finished):

@@ -93,9 +93,11 @@ def start():
 
 
 def test_a_run_through_all_that_goes_wrong(slurm, checkout, start):
-    checkout.configure(
-        architectures=[ARCH], formats=["e8m23"], limits={}, training={"epochs": EPOCHS, "models_per_job": 1}
-    )
+    def configure(epochs):
+        training = {"epochs": epochs, "models_per_job": 1}
+        checkout.configure(architectures=[ARCH], formats=["e8m23"], limits={}, training=training)
+
+    configure(EPOCHS)
     sweep = checkout.source("stages/sweep.py")
     sweep.write_text(sweep.read_text() + FAILS_TWICE)
 
@@ -107,13 +109,16 @@ def test_a_run_through_all_that_goes_wrong(slurm, checkout, start):
     run.wait_for("resumed training", lambda: job not in slurm.jobs("train") and slurm.jobs("train"))
     run.wait_for("epoch", lambda: run.epochs() and run.epochs()[0] > 1)
 
-    # Its node goes away and comes back.
+    # Its node goes away and comes back. That the config was edited meanwhile is nothing to this run.
+    configure(7)
     (job,) = slurm.jobs("train")
     slurm.set_node("down")
     run.wait_for("end of the job", lambda: not slurm.jobs("train"))
     slurm.set_node("resume")
     run.wait_for("resumed training", lambda: slurm.jobs("train"))
     reached = run.wait_for("epoch", lambda: run.epochs() and run.epochs()[0] > 2 and run.epochs()[-1])
+
+    configure(EPOCHS)
 
     # The main process is killed. The next one says what to do, does it, and ends well.
     run.process.kill()

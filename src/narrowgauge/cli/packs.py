@@ -12,11 +12,23 @@ from narrowgauge.cli.stages import add_config_option
 from narrowgauge.config.load import load
 from narrowgauge.config.model import Experiment
 from narrowgauge.errors import NarrowgaugeError
+from narrowgauge.jobs import items_of
 from narrowgauge.layout import Layout
 from narrowgauge.packs.plan import load_plan
-from narrowgauge.packs.record import write_record
-from narrowgauge.packs.results import LatestLayout, backdate, collect, files_of, log_of, offer, pack_sources
+from narrowgauge.packs.record import Record, write_record
+from narrowgauge.packs.results import (
+    LatestLayout,
+    backdate,
+    collect,
+    failed_source,
+    files_of,
+    log_of,
+    offer,
+    pack_sources,
+    withdraw,
+)
 from narrowgauge.packs.workers import answer_items, distribute
+from narrowgauge.selection.decision import read_decision
 from narrowgauge.status.marks import working
 
 if TYPE_CHECKING:
@@ -29,20 +41,23 @@ def _pack_job(options: argparse.Namespace) -> None:
     experiment = load(options.config)
     layout = Layout(experiment.root)
     plans = {stage: load_plan(layout.packs(stage)) for stage in _STAGES}
-    items = plans[options.stage].items(options.pack)
-    for item in items:
-        offer(layout, options.stage, item)
-    if options.stage == "benchmark":
-        failed = _session(items, experiment, layout)
-    else:
-        failed = _distributed(items, experiment, options)
+    if options.pack not in plans[options.stage].packs:
+        raise NarrowgaugeError(f"there is no pack {options.pack} in {layout.packs(options.stage)}")
+    # Done anew, a pack leaves out what is not wanted any more.
+    wanted = set(items_of(experiment, options.stage, sorted(read_decision(layout.selected).chosen)))
+    items = [item for item in plans[options.stage].items(options.pack) if item in wanted]
+    blocked = {item: why for item in items if (why := failed_source(layout, plans, options.stage, item))}
+    failed = _attempt([item for item in items if item not in blocked], experiment, layout, options)
+    for item in failed | blocked:
+        withdraw(layout, options.stage, item)
     if failed and not options.last_attempt:
         raise NarrowgaugeError(
             f"{len(failed)} of {len(items)} failed ({', '.join(failed)}); the others are kept for the next attempt"
         )
+    failed |= blocked
     made = [item for item in items if item not in failed]
     record = layout.pack_record(options.stage, options.pack)
-    write_record(record, made, failed)
+    write_record(Record(frozenset(made), failed), record)
     backdate(
         record,
         [path for item in made for path in files_of(layout.prepared, options.stage, item)],
@@ -51,6 +66,17 @@ def _pack_job(options: argparse.Namespace) -> None:
             *(layout.images(split) for split in ("train", "validation", "test")),
         ],
     )
+
+
+def _attempt(
+    items: Sequence[str], experiment: Experiment, layout: Layout, options: argparse.Namespace
+) -> dict[str, str]:
+    """Do the items, save those that are done; returns why some failed."""
+    for item in items:
+        offer(layout, options.stage, item)
+    if options.stage == "benchmark":
+        return _session(items, experiment, layout)
+    return _distributed(items, experiment, options)
 
 
 def _distributed(items: Sequence[str], experiment: Experiment, options: argparse.Namespace) -> dict[str, str]:

@@ -6,7 +6,7 @@ result was made, and would make it anew if it were to come from others.
 """
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import groupby
@@ -14,6 +14,7 @@ from pathlib import Path
 
 from narrowgauge.artefacts.atomic import write_bytes
 from narrowgauge.errors import NarrowgaugeError
+from narrowgauge.packs.record import Record
 
 
 @dataclass(frozen=True)
@@ -83,7 +84,7 @@ class Facts:
     Attributes:
         made: whether an item's results are there.
         ready: whether a pack may wait for an item: all that it is made of comes from packs too, or is there.
-        failed: items that failed in a pack; None if the pack has not ended.
+        record: what became of a pack; None if it has not ended.
         size: units in a pack; none if there are to be no new packs.
         unit: what is counted: the items of a unit are always together.
         lane: only items of one lane share a pack.
@@ -91,7 +92,7 @@ class Facts:
 
     made: Callable[[str], bool]
     ready: Callable[[str], bool]
-    failed: Callable[[str], Iterable[str] | None]
+    record: Callable[[str], Record | None]
     size: int | None
     unit: Callable[[str], str] = str
     lane: Callable[[str], str] = lambda item: ""
@@ -102,26 +103,30 @@ def replan(plan: Plan, wanted: Sequence[str], facts: Facts) -> Plan:
 
     What a pack made, or has yet to make, stays in it, wanted or not: a model that is excluded today may be wanted
     again tomorrow, and later packs with others were made from the same record. What failed in a pack is alone from now
-    on. What a pack made and is not there any more comes into a new one, with all that is new; so does what is left of
-    a pack that has made nothing, and would wait for items that are not wanted any more.
+    on. What is not there any more, or was left out when its pack was done anew, comes into a new one, with all that is
+    new; so does what is left of a pack that has made nothing, and would wait for items that are not wanted any more.
 
     Args:
         plan: of the last run.
         wanted: all items, in the order in which packs take them.
         facts: of the stage.
     """
-    wanted_set = set(wanted)
+    wanted_set = frozenset(wanted)
     made = {item for item in wanted_set.union(*plan.packs.values()) if facts.made(item)}
-    alone = plan.alone
-    packs, packed = {}, set[str]()
+    alone, packs, packed = plan.alone, {}, set[str]()
     for pack, planned in plan.packs.items():
-        failed, own = facts.failed(pack), set(plan.items(pack))
-        if failed is None and made.isdisjoint(planned) and not wanted_set.issuperset(planned):
-            continue
-        missing = own & wanted_set - made
-        lost = {item for item in missing if (item in failed if failed is not None else not facts.ready(item))}
-        alone |= lost
-        if kept := own & made | (missing - lost if failed is None else own - wanted_set):
+        record, own = facts.record(pack), set(plan.items(pack))
+        if record is None:
+            if made.isdisjoint(planned) and not wanted_set.issuperset(planned):
+                continue
+            alone |= {item for item in own & wanted_set - made if not facts.ready(item)}
+            kept = own & (made | wanted_set) - alone
+        else:
+            alone |= own & record.failed.keys()
+            made -= own - record.made
+            kept = own & (made | (own - wanted_set)) - alone
+        # A record is what packs of later stages were made from, also for those that it names as failed.
+        if kept or (record and not alone.isdisjoint(planned)):
             packs[pack] = planned
             packed |= kept
     fresh = [item for item in wanted if item not in made | alone | packed and facts.size and facts.ready(item)]

@@ -2,26 +2,35 @@
 
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from narrowgauge.artefacts.atomic import write_bytes
 
 
-def write_record(path: Path, made: list[str], failed: Mapping[str, str]) -> None:
-    """Write the record of a pack that has ended.
+@dataclass(frozen=True)
+class Record:
+    """A pack that has ended; items that were not wanted are in neither.
 
-    Args:
-        path: the record.
+    Attributes:
         made: items with results.
-        failed: why the others have none.
+        failed: why others have none.
     """
-    write_bytes(path, json.dumps({"made": sorted(made), "failed": failed}, indent=1, sort_keys=True).encode())
+
+    made: frozenset[str] = frozenset()
+    failed: Mapping[str, str] = field(default_factory=dict)
 
 
-def failures(path: Path) -> dict[str, str] | None:
-    """Why items of a pack failed; None if the pack has no readable record: it has not ended, or was cut off."""
+def write_record(record: Record, path: Path) -> None:
+    """Write a record, whole or not at all."""
+    content = {"made": sorted(record.made), "failed": record.failed}
+    write_bytes(path, json.dumps(content, indent=1, sort_keys=True).encode())
+
+
+def read_record(path: Path) -> Record | None:
+    """Read a record; None if there is no readable one: the pack has not ended, or was cut off."""
     try:
-        failed: dict[str, str] = json.loads(path.read_text(encoding="utf-8"))["failed"]
-    except (OSError, ValueError, KeyError):
+        stored = json.loads(path.read_text(encoding="utf-8"))
+        return Record(frozenset(stored["made"]), stored["failed"])
+    except (OSError, ValueError, KeyError, TypeError):
         return None
-    return failed

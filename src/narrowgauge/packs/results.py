@@ -9,7 +9,7 @@ from narrowgauge.artefacts.files import read_header
 from narrowgauge.errors import NarrowgaugeError
 from narrowgauge.layout import Layout
 from narrowgauge.packs.plan import Plan
-from narrowgauge.packs.record import failures
+from narrowgauge.packs.record import read_record
 
 
 def files_of(layout: Layout, stage: str, item: str) -> list[Path]:
@@ -42,13 +42,29 @@ def sources_of(stage: str, item: str) -> Iterator[tuple[str, str]]:
 
 
 def pack_sources(layout: Layout, plans: Mapping[str, Plan], stage: str, pack: str) -> list[Path]:
-    """What a pack waits for, data aside: of each source of its items the records of its packs, or its results."""
-    found: dict[Path, None] = {}
-    for item in plans[stage].packs.get(pack, ()):
+    """What a pack waits for, data aside: of each source of its items the records of its packs, or its results.
+
+    A source that is made alone has a record too, if it failed in a pack before; what the pack makes of it waits for the
+    results.
+    """
+    plan, found = plans[stage], dict[Path, None]()
+    for item in plan.packs.get(pack, ()):
         for source, name in sources_of(stage, item):
             records = [layout.pack_record(source, number) for number in plans[source].packs_with(name)]
+            if plan.pack_of(item) == pack and plans[source].pack_of(name) is None:
+                records = []
             found |= dict.fromkeys(records or files_of(layout, source, name))
     return list(found)
+
+
+def failed_source(layout: Layout, plans: Mapping[str, Plan], stage: str, item: str) -> str | None:
+    """What an item can not be made of, because it failed in its pack; None if there is nothing of the kind."""
+    for source, name in sources_of(stage, item):
+        pack = plans[source].pack_of(name)
+        record = read_record(layout.pack_record(source, pack)) if pack else None
+        if record and name in record.failed:
+            return f"{source} {name} failed in pack {pack}"
+    return None
 
 
 def backdate(record: Path, results: Iterable[Path], inputs: Iterable[Path]) -> None:
@@ -108,7 +124,8 @@ class LatestLayout(Layout):
 
     def _latest(self, path: Path) -> Path:
         prepared = self.prepared.root / path.relative_to(self.root)
-        return prepared if prepared.exists() else path
+        # Of the same age they are the same file, and a job may be taking the other one away to put it back.
+        return prepared if _modified(prepared) >= max(_modified(path), 0) else path
 
 
 def offer(layout: Layout, stage: str, item: str) -> None:
@@ -128,9 +145,9 @@ def collect(layout: Layout, stage: str, item: str, pack: str) -> None:
     if log.exists():
         print(log.read_text(encoding="utf-8", errors="replace"), end="")
         log.unlink()
-    reason = (failures(layout.pack_record(stage, pack)) or {}).get(item)
-    if reason is not None:
-        raise NarrowgaugeError(f"{item} failed in pack {pack} of {stage}: {reason}")
+    record = read_record(layout.pack_record(stage, pack))
+    if record and item in record.failed:
+        raise NarrowgaugeError(f"{item} failed in pack {pack} of {stage}: {record.failed[item]}")
     for final, prepared in _pairs(layout, stage, item):
         if not prepared.exists():
             raise NarrowgaugeError(
@@ -138,6 +155,12 @@ def collect(layout: Layout, stage: str, item: str, pack: str) -> None:
             )
         _link(prepared, final)
     print(f"{item}: done in pack {pack} of {stage}")
+
+
+def withdraw(layout: Layout, stage: str, item: str) -> None:
+    """Remove what a pack was offered or laid down of an item that failed in it: it is outdated, or not whole."""
+    for path in files_of(layout.prepared, stage, item):
+        path.unlink(missing_ok=True)
 
 
 def tidy(layout: Layout) -> None:
@@ -166,6 +189,14 @@ def _link(source: Path, target: Path) -> None:
     except OSError:
         shutil.copy2(source, temporary)
     temporary.replace(target)
+
+
+def _modified(path: Path) -> int:
+    """Time of the last change in nanoseconds; -1 if there is no such file."""
+    try:
+        return path.stat().st_mtime_ns
+    except FileNotFoundError:
+        return -1
 
 
 def _same(first: Path, second: Path) -> bool:
