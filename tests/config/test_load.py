@@ -40,6 +40,11 @@ def test_the_default_experiment_is_right():
     assert experiment.format_names == ["e8m23", "e5m10", "e8m7", "e4m3", "best"]
 
 
+@pytest.mark.parametrize("path", sorted(ROOT.glob("experiments/*.yaml")), ids=lambda path: path.stem)
+def test_the_experiments_are_right(path):
+    assert load(path).experiment == path.stem
+
+
 def test_the_default_limits_say_no_to_some():
     experiment = load(ROOT / "config.yaml")
     costs = {name: costs_of(build(name)) for name in experiment.arch_names}

@@ -181,8 +181,8 @@ def test_what_was_found_before_a_job_died_is_not_measured_again(
 def test_a_reference_that_does_not_hold_still_has_networks_measured_again_and_called_invalid(
     local: LocalTransport, network: Network, measured: Measure, quick: BenchmarkSettings
 ) -> None:
-    # No two times are equal to one in a thousand million.
-    settings = quick.model_copy(update={"reference_within": 1e-9, "attempts": 2})
+    # No two times are as near to each other.
+    settings = quick.model_copy(update={"reference_within": -1, "attempts": 2})
     result = success(measured(local, [NetworkRun("n", network("n"), 1)], settings=settings)["n"])
     assert result.status == "invalid"
     assert "the reference network took" in str(result.message)
@@ -239,14 +239,14 @@ def test_the_program_ends_with_its_host(network: Network, tmp_path: Path) -> Non
     with process:
         assert json.loads(process.stdout.readline())["event"] == "send"
         process.stdin.close()
-        assert process.wait(10) == HOST_GONE
+        assert process.wait(60) == HOST_GONE
     assert not list((tmp_path / "device").iterdir())
 
 
 def test_the_program_ends_when_its_host_is_silent(network: Network, tmp_path: Path) -> None:
     process = started(program("measurement", request(network("n"), tmp_path, patience_seconds=1)))
     with process:
-        assert process.wait(10) == HOST_GONE
+        assert process.wait(60) == HOST_GONE
 
 
 def test_the_measuring_process_dies_with_a_killed_program(
@@ -255,7 +255,7 @@ def test_the_measuring_process_dies_with_a_killed_program(
     children: list[int] = []
 
     def kill() -> None:
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 120
         while not children and time.monotonic() < deadline:
             time.sleep(0.3)
             for parent in _children_of(os.getpid()):
@@ -269,7 +269,7 @@ def test_the_measuring_process_dies_with_a_killed_program(
     with pytest.raises(DeviceError, match="exit code -9"):
         measured(local, [NetworkRun("slow", network("slow"), 1)], settings=settings)
     killer.join()
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while any(_is_running(child) for child in children) and time.monotonic() < deadline:
         time.sleep(0.05)
     assert children

@@ -156,10 +156,19 @@ def test_a_missing_gpu_is_told(tmp_path, prepared):
         run(tmp_path, prepared, SweepSettings(device="cuda"))
 
 
+# Kills itself once five mantissa widths are done.
 KILLED = """
-import sys
-from collections.abc import Sequence
+import builtins, os, signal, sys
 from pathlib import Path
+
+printed = print
+
+def print_and_die(*words, **options):
+    printed(*words, **options)
+    if words[0].startswith("validation: 5 "):
+        os.kill(os.getpid(), signal.SIGKILL)
+
+builtins.print = print_and_die
 sys.path.insert(0, {tests!r})
 from test_sweep_stage import SweepSettings, run
 run(Path({folder!r}), Path({data!r}), SweepSettings(formats="all"))
@@ -169,14 +178,8 @@ run(Path({folder!r}), Path({data!r}), SweepSettings(formats="all"))
 def test_a_killed_sweep_goes_on(tmp_path, prepared, capsys):
     run(tmp_path / "whole", prepared, SweepSettings(formats="all"))
     script = KILLED.format(tests=str(Path(__file__).parent), folder=str(tmp_path / "killed"), data=str(prepared))
-    job = subprocess.Popen(
-        [sys.executable, "-c", script], stdout=subprocess.PIPE, text=True, env={**os.environ, "OMP_NUM_THREADS": "1"}
-    )
-    assert job.stdout is not None
-    for line in job.stdout:
-        if line.startswith("validation: 5 "):
-            job.send_signal(signal.SIGKILL)
-    assert job.wait() == -signal.SIGKILL
+    job = subprocess.run([sys.executable, "-c", script], env={**os.environ, "OMP_NUM_THREADS": "1"})
+    assert job.returncode == -signal.SIGKILL
     assert not (tmp_path / "killed" / "formats.parquet").exists()
     (kept,) = (tmp_path / "killed" / "scratch").glob("*.parquet")
     assert read(kept, sweep_results.SCHEMA).table.num_rows >= 5 * 8

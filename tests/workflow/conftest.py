@@ -38,6 +38,8 @@ class Workflow:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.results = folder / "results" / "small"
+        self.said = ""
+        """What the first run printed, of the one that has run."""
 
     def create(self) -> "Workflow":
         """Make the checkout."""
@@ -105,7 +107,7 @@ def checkout(tmp_path: Path) -> Workflow:
 def finished_once(tmp_path_factory: pytest.TempPathFactory) -> Workflow:
     """A checkout in which the small experiment has run to its end. Not to be changed."""
     workflow = Workflow(tmp_path_factory.mktemp("workflow") / "checkout").create()
-    workflow.snakemake()
+    workflow.said = workflow.snakemake("--logger", "narrowgauge").stderr
     return workflow
 
 

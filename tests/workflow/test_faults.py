@@ -11,6 +11,7 @@ import time
 import psutil
 import pytest
 from tests.conftest import unavailable
+from tests.workflow.processes import wait_for
 
 ROUNDS = 6
 PACKS = {
@@ -37,6 +38,7 @@ class Faults:
     def __init__(self, workflow, seed):
         self.workflow = workflow
         self.random = random.Random(seed)
+        self.hits = set()
 
     def jobs(self):
         """Processes of jobs of this checkout, those that outlived their main process too."""
@@ -48,9 +50,11 @@ class Faults:
         return found
 
     def kill_a_job(self, main):
-        running = self.jobs()
-        if running:
-            self._kill(self.random.choice(running))
+        running = wait_for(lambda: self.jobs() or main.poll() is not None)
+        if running is True:
+            return
+        self._kill(self.random.choice(running))
+        self.hits.add("a job")
 
     def kill_all(self, main):
         for process in [*self.jobs(), main]:
@@ -73,11 +77,10 @@ class Faults:
 
     def cut_an_artefact(self, main):
         artefacts = sorted(self.workflow.results.glob("**/*.parquet"))
-        if artefacts:
-            victim = self.random.choice(artefacts)
-            data = victim.read_bytes()
-            # A cut in place, under the name that others may hold too.
-            os.truncate(victim, self.random.randrange(len(data)))
+        victim = self.random.choice(artefacts)
+        # A cut in place, under the name that others may hold too.
+        os.truncate(victim, self.random.randrange(max(1, victim.stat().st_size)))
+        self.hits.add("an artefact")
 
     @staticmethod
     def _kill(process):
@@ -97,6 +100,7 @@ def test_after_random_faults_one_clean_run_ends_with_the_same_results(seed, smal
         faults.fill_the_disk,
         faults.cut_an_artefact,
     ]
+    moments = random.Random(seed)
     happened = []
     for number in range(ROUNDS):
         main = subprocess.Popen(
@@ -106,7 +110,8 @@ def test_after_random_faults_one_clean_run_ends_with_the_same_results(seed, smal
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
-        time.sleep(faults.random.uniform(2, 12))
+        wait_for(lambda main=main: faults.jobs() or main.poll() is not None)
+        time.sleep(moments.uniform(0, 6))
         fault = kinds[number % len(kinds)] if number < len(kinds) else faults.random.choice(kinds)
         fault(main)
         happened.append(fault.__name__)
@@ -120,6 +125,7 @@ def test_after_random_faults_one_clean_run_ends_with_the_same_results(seed, smal
             assert "--unlock" in refused.stderr
             workflow.snakemake("--unlock")
 
+    assert faults.hits == {"a job", "an artefact"}
     workflow.snakemake("--rerun-incomplete")
     assert workflow.contents() == finished_once.contents(), f"seed {seed}: {happened}"
     assert not workflow.planned()

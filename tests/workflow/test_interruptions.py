@@ -41,7 +41,7 @@ def test_a_killed_training_goes_on_where_it_was_and_ends_with_the_same_weights(c
 
 
 def test_after_a_killed_main_process_one_unlock_is_all_it_takes(checkout):
-    checkout.configure(architectures=[ARCH], training={"epochs": 5})
+    checkout.configure(architectures=[ARCH], formats=["e8m23"], training={"epochs": EPOCHS})
     log = checkout.results / f"logs/train/{ARCH}.log"
     target = str((checkout.results / f"models/{ARCH}/weights.parquet").relative_to(checkout.folder))
     main = start(checkout, "--cores", "1", target)
@@ -64,12 +64,12 @@ def test_after_a_killed_main_process_one_unlock_is_all_it_takes(checkout):
     assert checkout.planned()["train"] == 1
     checkout.snakemake()
     assert not checkout.planned()
-    checkout.configure(architectures=[ARCH], training={"epochs": 6})
+    checkout.configure(architectures=[ARCH], formats=["e8m23"], training={"epochs": EPOCHS + 1})
     assert checkout.planned()["train"] == 1
 
 
 def test_a_network_that_diverges_is_a_result(checkout):
-    checkout.configure(architectures=[ARCH], training={"epochs": 1, "learning_rate": 1e30})
+    checkout.configure(architectures=[ARCH], formats=["e8m23", "best"], training={"epochs": 1, "learning_rate": 1e30})
     checkout.snakemake()
     summary = pd.read_parquet(checkout.results / "summary.parquet")
     assert set(summary.status) == {"diverged"}
@@ -94,12 +94,11 @@ def test_a_config_with_five_mistakes_names_all_five_before_any_job(checkout):
     assert not checkout.results.exists()
 
 
-def test_the_progress_display_counts_jobs_of_each_stage(checkout):
-    result = checkout.snakemake("--logger", "narrowgauge")
-    assert "select: 3 of 3 candidates are trained" in result.stderr
-    lines = re.findall(r"^\[ *(\d+)/(\d+)\]  train +(\d) of 3  (\S+)", result.stderr, flags=re.MULTILINE)
+def test_the_progress_display_counts_jobs_of_each_stage(finished_once):
+    assert "select: 3 of 3 candidates are trained" in finished_once.said
+    lines = re.findall(r"^\[ *(\d+)/(\d+)\]  train +(\d) of 3  (\S+)", finished_once.said, flags=re.MULTILINE)
     assert [line[2] for line in lines] == ["1", "2", "3"]
     assert {line[3] for line in lines} == set(
-        yaml.safe_load((checkout.folder / "config.yaml").read_text())["architectures"]
+        yaml.safe_load((finished_once.folder / "config.yaml").read_text())["architectures"]
     )
-    assert re.search(r"about \d+ (s|min)", result.stderr)
+    assert re.search(r"about \d+ (s|min)", finished_once.said)

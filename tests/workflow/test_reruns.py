@@ -2,9 +2,11 @@
 
 import json
 import shutil
+import subprocess
+import sys
 
 import pandas as pd
-import pytest
+import yaml
 from tests.data.test_sources import encoded, random_pixels, write_set
 
 
@@ -20,12 +22,25 @@ def test_the_run_ends_with_a_summary_of_every_model_format_and_device(finished_o
 
 
 def test_a_second_run_does_nothing(finished):
-    assert not finished.planned()
     before = finished.modified()
     result = finished.snakemake("--logger", "narrowgauge")
     assert finished.modified() == before
     # Above it: which profile Snakemake has loaded.
     assert result.stderr.splitlines()[1].startswith("Nothing to be done")
+
+
+def test_commands_tell_of_a_finished_experiment(finished_once):
+    def told(*arguments):
+        command = [sys.executable, "-m", "narrowgauge", *arguments]
+        result = subprocess.run(command, cwd=finished_once.folder, capture_output=True, text=True)
+        assert not result.returncode, result.stderr
+        return result.stdout
+
+    assert "probenet-s-s2-1" in told("results")
+    assert yaml.safe_load(told("config", "--resolved"))["benchmark"]["patience_seconds"] > 0
+    assert json.loads(told("status", "--json"))["stages"]["train"] == {"done": 3}
+    weights = str(finished_once.results / "models/probenet-s-s2-1/weights.parquet")
+    assert json.loads(told("show", weights, "--json"))["kind"] == "weights"
 
 
 def test_a_finished_experiment_has_a_report(finished_once, tmp_path):
@@ -86,32 +101,29 @@ def test_a_deleted_measurement_is_measured_again(finished):
     assert finished.planned() == {"benchmark": 1, "aggregate": 1, "figures": 1}
 
 
-@pytest.mark.parametrize("damage", ["cut", "emptied", "overwritten", "flipped"])
-def test_a_broken_artefact_is_set_aside_and_rebuilt(finished, damage):
-    path = finished.results / "models/probenet-s-s2-1/e4m3/export.parquet"
-    data = path.read_bytes()
-    middle = len(data) // 2
+def flipped(data):
     inside = len(data) // 8  # of the rows: what follows them is their description
-    path.write_bytes(
-        {
-            "cut": data[:middle],
-            "emptied": b"",
-            "overwritten": b"not parquet" * 40,
-            "flipped": data[:inside] + bytes([data[inside] ^ 0xFF]) + data[inside + 1 :],
-        }[damage]
-    )
+    return data[:inside] + bytes([data[inside] ^ 0xFF]) + data[inside + 1 :]
+
+
+def test_broken_artefacts_are_set_aside_and_rebuilt(finished):
+    damages = {
+        "probenet-s-s2-1/e4m3": lambda data: data[: len(data) // 2],
+        "probenet-s-s2-1/e8m23": lambda data: b"",
+        "mobilenetv2-s6-3/e4m3": lambda data: b"not parquet" * 40,
+        "resnext-s3-4/e8m23": flipped,
+    }
+    for name, damage in damages.items():
+        path = finished.results / "models" / name / "export.parquet"
+        path.write_bytes(damage(path.read_bytes()))
     before = finished.modified()
     result = finished.snakemake()
-    assert "export.parquet" in result.stderr
-    assert pd.read_parquet(path).arch.item() == "probenet-s-s2-1"
+    for name in damages:
+        assert f"models/{name}/export.parquet" in result.stderr
+        assert pd.read_parquet(finished.results / "models" / name / "export.parquet").arch.item() == name.split("/")[0]
     changed = {name for name, time in finished.modified().items() if before.get(name) != time}
-    assert changed == {
-        "models/probenet-s-s2-1/e4m3/export.parquet",
-        "models/probenet-s-s2-1/e4m3/local.parquet",
-        "summary.parquet",
-        "formats.parquet",
-        "training.parquet",
-    }
+    rebuilt = {f"models/{name}/{file}.parquet" for name in damages for file in ("export", "local")}
+    assert changed == rebuilt | {"summary.parquet", "formats.parquet", "training.parquet"}
 
 
 def test_an_added_architecture_touches_no_other(finished):
@@ -122,6 +134,23 @@ def test_an_added_architecture_touches_no_other(finished):
     assert {name.split("/")[1] for name in changed if name.startswith("models/")} == {"probenet-s-s2-2"}
     assert not any(name.startswith("data/") for name in changed)
     assert "probenet-s-s2-2" in set(pd.read_parquet(finished.results / "summary.parquet").arch)
+
+
+def test_a_calibrated_device_has_predictions_and_its_limits_retrain_nobody(finished):
+    # Three more for the calibration, too large to be trained.
+    added = ["probenet-s", "probenet-s-deep", "probenet-s-fat"]
+    finished.configure(
+        architectures=["probenet-s-s2-1", "mobilenetv2-s6-3", "resnext-s3-4", *added],
+        calibration={"networks": 5},
+        limits={"parameters": 10_000, "latency_ms": 1e6},
+    )
+    before = finished.modified()
+    finished.snakemake()
+    changed = {name for name, time in finished.modified().items() if before.get(name) != time}
+    assert {"devices/local/calibration.parquet", "devices/local/predicted.parquet"} <= changed
+    assert not any(name.startswith("models/") for name in changed)
+    assert pd.read_parquet(finished.results / "summary.parquet").predicted_ms.gt(0).all()
+    assert not finished.planned()
 
 
 def test_a_changed_training_setting_retrains(finished):

@@ -15,6 +15,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
         options.command(options)
+        # Now, while a reader that has left can still be recognised.
+        sys.stdout.flush()
     except NarrowgaugeError as error:
         return _fail(str(error))
     except BrokenPipeError:
