@@ -348,7 +348,7 @@ def test_a_program_that_is_killed_again_and_again_is_the_fault_of_its_network(
 
     killer = threading.Thread(target=kill_the_program)
     killer.start()
-    settings = quick.model_copy(update={"samples": 10**9})
+    settings = quick.model_copy(update={"samples": 10_000})
     slow = NetworkRun("slow", network("slow", 128, 6), 1)
     try:
         found = measured(SshTransport(board(server)), [runs[0], slow], board(server), settings)

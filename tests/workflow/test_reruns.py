@@ -38,7 +38,7 @@ def test_commands_tell_of_a_finished_experiment(finished_once):
 
     assert "probenet-s-s2-1" in told("results")
     assert yaml.safe_load(told("config", "--resolved"))["benchmark"]["patience_seconds"] > 0
-    assert json.loads(told("status", "--json"))["stages"]["train"] == {"done": 3}
+    assert json.loads(told("status", "--json"))["stages"]["train"]["done"] == 3
     weights = str(finished_once.results / "models/probenet-s-s2-1/weights.parquet")
     assert json.loads(told("show", weights, "--json"))["kind"] == "weights"
 
