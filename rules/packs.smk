@@ -42,12 +42,21 @@ PACK_SIZE = {
 if workflow.is_main_process:
     # How many retries there are is known later, see `plan_packs`.
     os.environ["NARROWGAUGE_RETRIES"] = "0"
-# Whether another run, or a killed one, holds files of this experiment: Snakemake then stops before the first job.
-LOCKED_BY_OTHERS = any(
-    line.startswith(f"{EXPERIMENT.root}/")
-    for lock in Path(".snakemake/locks").glob("*")
-    for line in lock.read_text().splitlines()
-)
+
+
+def locked_by_others():
+    """Whether another run, or a killed one, holds files of this experiment: Snakemake stops before the first job."""
+    for lock in Path(".snakemake/locks").glob("*"):
+        try:
+            held = lock.read_text().splitlines()
+        except FileNotFoundError:  # that run has ended
+            continue
+        if any(path.startswith(f"{EXPERIMENT.root}/") for path in held):
+            return True
+    return False
+
+
+LOCKED_BY_OTHERS = locked_by_others()
 
 
 envvars:

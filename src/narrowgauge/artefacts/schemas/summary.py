@@ -16,7 +16,7 @@ SCHEMA = Schema(
         Column("device", pa.string(), "where it was timed"),
         Column("runtime", pa.string(), "inference engine on the device", nullable=True),
         Column("threads", pa.int32(), "threads used on the device", nullable=True),
-        Column("status", pa.string(), "ok, diverged (training), or what the device said", volatile=True),
+        Column("status", pa.string(), "ok, what kept it from being exported, or what the device said", volatile=True),
         Column("message", pa.string(), "why the status is not ok", nullable=True, volatile=True),
         Column("trainable_parameters", pa.int64(), "trained parameters"),
         Column("stored_parameters", pa.int64(), "parameters stored after folding batch norm"),
