@@ -9,6 +9,7 @@ from snakemake.logging import logger
 from narrowgauge.artefacts.check import damaged, leftovers, set_aside
 from narrowgauge.artefacts.code_version import code_version
 from narrowgauge.config.load import load, store_resolved
+from narrowgauge.data.source_files import recorded_source_files, source_files
 from narrowgauge.errors import NarrowgaugeError
 from narrowgauge.layout import Layout
 
@@ -75,6 +76,15 @@ def code(stage):
 def settings(*sections):
     """Config sections as a param: a changed value reruns the jobs that use it."""
     return [section.deciding() for section in sections]
+
+
+def image_files(part, split):
+    """Param: names and sizes of the files that images come from.
+
+    One that was corrected is read again. All of them moved to another folder, or gone by now, are what they were.
+    """
+    files = source_files(EXPERIMENT.data, part)
+    return files or recorded_source_files(LAYOUT.images(split))
 
 
 def device_of(wildcards):

@@ -1,15 +1,4 @@
 # Images and labels, split and measured once.
-from narrowgauge.data.source_files import recorded_source_files, source_files
-
-
-def image_files(part, artefact):
-    """Param: names and sizes of the files that images come from.
-
-    One that was corrected is read again. All of them moved to another folder, or gone by now, are what they were.
-    """
-    return source_files(EXPERIMENT.data, part) or recorded_source_files(
-        LAYOUT.images(artefact)
-    )
 
 
 rule data:
