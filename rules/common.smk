@@ -8,8 +8,9 @@ from snakemake.logging import logger
 
 from narrowgauge.artefacts.check import damaged, leftovers, set_aside
 from narrowgauge.artefacts.code_version import code_version
+from narrowgauge.artefacts.files import parameter_of
 from narrowgauge.config.load import load, store_resolved
-from narrowgauge.data.source_files import recorded_source_files, source_files
+from narrowgauge.data.source_files import FILES, source_files
 from narrowgauge.errors import NarrowgaugeError
 from narrowgauge.layout import Layout
 
@@ -55,6 +56,22 @@ if workflow.is_main_process:
             f"{path} {reason}; kept as {set_aside(path)}, and made anew where it is needed"
         )
 
+
+def locked_by_others():
+    """Whether another run, or a killed one, holds files of this experiment: Snakemake stops before the first job."""
+    for lock in Path(".snakemake/locks").glob("*"):
+        try:
+            held = lock.read_text().splitlines()
+        except FileNotFoundError:  # that run has ended
+            continue
+        if any(path.startswith(f"{EXPERIMENT.root}/") for path in held):
+            return True
+    return False
+
+
+# Asked before this run takes its own locks.
+LOCKED_BY_OTHERS = workflow.is_main_process and locked_by_others()
+
 # One measurement at a time on each device, whatever the profile says.
 for name in DEVICES:
     workflow.register_resource(f"device_{name}", 1)
@@ -83,8 +100,12 @@ def image_files(part, split):
 
     One that was corrected is read again. All of them moved to another folder, or gone by now, are what they were.
     """
-    files = source_files(EXPERIMENT.data, part)
-    return files or recorded_source_files(LAYOUT.images(split))
+
+    def files(wildcards):
+        found = source_files(EXPERIMENT.data, part)
+        return parameter_of(LAYOUT.images(split), FILES) if found is None else found
+
+    return files
 
 
 def device_of(wildcards):

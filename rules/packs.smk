@@ -15,7 +15,6 @@ from narrowgauge.packs.results import (
     pack_sources,
     sources_of,
     tidy,
-    trained_graph,
 )
 
 
@@ -42,21 +41,6 @@ PACK_SIZE = {
 if workflow.is_main_process:
     # How many retries there are is known later, see `plan_packs`.
     os.environ["NARROWGAUGE_RETRIES"] = "0"
-
-
-def locked_by_others():
-    """Whether another run, or a killed one, holds files of this experiment: Snakemake stops before the first job."""
-    for lock in Path(".snakemake/locks").glob("*"):
-        try:
-            held = lock.read_text().splitlines()
-        except FileNotFoundError:  # that run has ended
-            continue
-        if any(path.startswith(f"{EXPERIMENT.root}/") for path in held):
-            return True
-    return False
-
-
-LOCKED_BY_OTHERS = locked_by_others()
 
 
 envvars:
@@ -159,7 +143,7 @@ def pack_graphs(wildcards):
     """
     digests = all_digests()
     return [
-        digests.get(arch) or trained_graph(LAYOUT.weights(arch))
+        digests.get(arch) or parameter_of(LAYOUT.weights(arch), "graph")
         for arch in PLANS["train"].packs.get(wildcards.pack, ())
     ]
 

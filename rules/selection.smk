@@ -27,13 +27,13 @@ def redo_unrecorded(archs):
     if not workflow.is_main_process or workflow.dag.ignore_incomplete:
         return
     remade = {}
-    for stage, plan in PLANS.items():
+    for stage, jobs in model_jobs(EXPERIMENT, LAYOUT, archs):
+        plan = PLANS[stage]
         records = {pack: str(LAYOUT.pack_record(stage, pack)) for pack in plan.packs}
         remade |= {record: [record] for record in records.values()}
-        for item in items_of(EXPERIMENT, stage, archs):
-            files = [str(path) for path in files_of(LAYOUT, stage, item)]
+        for item, paths in jobs:
             # What was made in a pack is taken from it anew, and so the pack has to offer it again.
-            pack = plan.pack_of(item)
+            pack, files = plan.pack_of(item), list(map(str, paths))
             remade |= dict.fromkeys(files, [records[pack]] if pack else files)
     for unrecorded in workflow.persistence._filter_incomplete_keys(remade):
         workflow.dag.forcefiles.update(filter(os.path.exists, remade[unrecorded]))

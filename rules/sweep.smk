@@ -16,7 +16,7 @@ rule sweep:
     params:
         code=code("sweep"),
         settings=settings(EXPERIMENT.sweep),
-        formats=sorted(EXPERIMENT.plain_formats),
+        formats=EXPERIMENT.plain_formats,
     shell:
         "narrowgauge sweep {wildcards.arch:q} --threads {threads} > {log:q} 2>&1"
 
@@ -45,7 +45,7 @@ if has_packs("sweep"):
         params:
             code=code("sweep"),
             settings=settings(EXPERIMENT.sweep),
-            formats=sorted(EXPERIMENT.plain_formats),
+            formats=EXPERIMENT.plain_formats,
         shell:
             "narrowgauge pack-job sweep {wildcards.pack} --threads {threads} "
             "--last-attempt {resources.last_attempt} > {log:q} 2>&1"
@@ -66,6 +66,6 @@ if has_packs("sweep"):
         params:
             code=code("sweep"),
             settings=settings(EXPERIMENT.sweep),
-            formats=sorted(EXPERIMENT.plain_formats),
+            formats=EXPERIMENT.plain_formats,
         shell:
             "narrowgauge collect sweep {wildcards.arch:q} >> {log:q} 2>&1"

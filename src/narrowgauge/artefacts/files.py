@@ -200,6 +200,14 @@ def read_header(path: Path) -> dict[str, Any]:
     return header
 
 
+def parameter_of(path: Path, name: str) -> Any:
+    """A parameter of the stage that made an artefact; None if there is no whole artefact, or none of that name."""
+    try:
+        return read_header(path)["provenance"]["parameters"].get(name)
+    except NarrowgaugeError:
+        return None
+
+
 def is_made_by(path: Path, provenance: Provenance, ignoring: Sequence[str] = ()) -> bool:
     """Whether an artefact is there and comes from exactly this provenance.
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any, get_args
+from typing import Annotated, Any, ClassVar, get_args
 
 from pydantic import (
     AfterValidator,
@@ -26,12 +26,13 @@ class Section(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True, allow_inf_nan=False)
 
-    def deciding(self) -> dict[str, Any]:
-        """What results depend on, fit for JSON: all but the name of what sets other keys, and the spread over jobs.
+    # The name of what sets other keys; the spread over jobs; threads: what they change, in a training, is the order of
+    # sums, and so the last bits.
+    indifferent: ClassVar[frozenset[str]] = frozenset({"recipe", "models_per_job", "side_by_side", "threads"})
 
-        Threads are left out too: what they change, in a training, is the order of sums, and so the last bits.
-        """
-        return self.model_dump(mode="json", exclude={"recipe", "models_per_job", "side_by_side", "threads"})
+    def deciding(self) -> dict[str, Any]:
+        """What results depend on, fit for JSON: all keys that are not ``indifferent``."""
+        return self.model_dump(mode="json", exclude=set(self.indifferent))
 
     @model_validator(mode="before")
     @classmethod

@@ -10,6 +10,9 @@ from narrowgauge.config.base import Section
 class BenchmarkSettings(Section):
     """Timing on a device, at batch size 1: a warm-up, then raw samples; and the accuracy found there."""
 
+    # Nor does a result depend on the patience with a device that is gone.
+    indifferent = Section.indifferent | {"reconnect_seconds"}
+
     warmup_runs: int = Field(3, ge=0)
     """Untimed inferences before the first sample, at least."""
 
@@ -56,10 +59,6 @@ class BenchmarkSettings(Section):
     models_per_job: int = Field(1, ge=1)
     """Exported networks that one job measures, in one session on the device; 1: a session for each."""
 
-    def deciding(self) -> dict[str, Any]:
-        """What measurements depend on: not on the patience with a device that is gone."""
-        return {key: value for key, value in super().deciding().items() if key != "reconnect_seconds"}
-
     def timing(self) -> dict[str, Any]:
         """What times depend on: not on the images that the device classifies."""
-        return {key: value for key, value in self.deciding().items() if key not in ("images", "seed")}
+        return self.model_dump(mode="json", exclude={*self.indifferent, "images", "seed"})

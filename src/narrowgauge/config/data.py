@@ -1,6 +1,6 @@
 """The ``data`` section: which images, and how they are split."""
 
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import Field, ValidationInfo, field_validator
 
@@ -9,6 +9,9 @@ from narrowgauge.config.base import LocalPath, Section
 
 class DataSettings(Section):
     """Which images networks are trained and tested on, and how the validation split is cut."""
+
+    # Where the files lie is nothing to the images; their names and sizes are (``source_files``).
+    indifferent = Section.indifferent | {"folder", "train", "test"}
 
     name: Literal["digits", "cifar10", "parquet"] = "digits"
     """The data set: `digits` (1,797 scanned digits that scikit-learn carries), `cifar10` (the original Python
@@ -34,10 +37,6 @@ class DataSettings(Section):
 
     split_seed: int = Field(default=0, ge=0, lt=2**32)
     """Seed of the validation split."""
-
-    def deciding(self) -> dict[str, Any]:
-        """What images depend on, beside the files' names and sizes (``source_files``): not on where these lie."""
-        return {key: value for key, value in super().deciding().items() if key not in ("folder", "train", "test")}
 
     @field_validator("folder", "train", "test")
     @classmethod

@@ -109,8 +109,8 @@ class Experiment(Section):
 
     @property
     def plain_formats(self) -> list[str]:
-        """Every listed format once, without `best`."""
-        return [name for name in self.format_names if name != "best"]
+        """Every listed format once, without `best`, in the order of their names: theirs in the config is no matter."""
+        return sorted(name for name in self.format_names if name != "best")
 
     @property
     def duplicates(self) -> list[str]:

@@ -5,7 +5,6 @@ import shutil
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
-from narrowgauge.artefacts.files import read_header
 from narrowgauge.errors import NarrowgaugeError
 from narrowgauge.layout import Layout
 from narrowgauge.packs.plan import Plan
@@ -77,15 +76,6 @@ def backdate(record: Path, results: Iterable[Path], inputs: Iterable[Path]) -> N
         newest = max((path.stat().st_mtime_ns for path in inputs if path.exists()), default=0)
         moment = max(oldest, newest)
         os.utime(record, ns=(moment, moment))
-
-
-def trained_graph(weights: Path) -> str | None:
-    """Digest of the graph whose training made an artefact of weights; None if it is not there or broken."""
-    try:
-        digest: str = read_header(weights)["provenance"]["parameters"]["graph"]
-    except (NarrowgaugeError, KeyError):
-        return None
-    return digest
 
 
 def arch_of(item: str) -> str:
