@@ -8,6 +8,11 @@ import sys
 import pytest
 import yaml
 
+from narrowgauge.artefacts.files import write
+from narrowgauge.artefacts.provenance import Provenance
+from narrowgauge.artefacts.schemas import measurements, summary
+from narrowgauge.layout import Layout
+
 
 def narrowgauge(*arguments, **options):
     return subprocess.run([sys.executable, "-m", "narrowgauge", *arguments], capture_output=True, text=True, **options)
@@ -113,3 +118,26 @@ def test_import_and_paper_by_hand(tmp_path):
     assert "90.17 (densenet-s1-0)" in (tmp_path / "out" / "paper" / "paper.md").read_text()
     assert narrowgauge("import-published", tmp_path / "nowhere", "-o", tmp_path / "no").returncode == 2
     assert "summary.parquet is missing" in narrowgauge("paper", tmp_path / "nowhere").stderr
+
+
+def test_results_tell_which_latencies_are_of_a_device_that_did_not_hold_still(tmp_path):
+    timed = {"device": "local", "runtime": "onnxruntime", "threads": 1, "status": "invalid", "format": "e8m23"}
+    costs = {"trainable_parameters": 10, "stored_parameters": 10, "macs": 100, "weight_bytes": 40}
+    result = {"space": "fixed", "resolved_format": "e8m23", "test_accuracy": 0.9, "median_ms": 0.5}
+    layout = Layout(tmp_path / "results" / "digits")
+    data = {"experiment": "digits", "data": "digits", "test_images": 300}
+    row = dict.fromkeys(summary.SCHEMA.arrow.names) | {"arch": "probenet-s"} | timed | costs | result
+    write(layout.summary, summary.SCHEMA, [row], Provenance("aggregate", {}), data)
+    rows = [
+        dict.fromkeys(measurements.SCHEMA.arrow.names) | timed | {"arch": arch, "status": status}
+        for arch, status in (("probenet-s", "ok"), ("resnet18", "invalid"))
+    ]
+    write(layout.calibration("local"), measurements.SCHEMA, rows, Provenance("calibrate", {}))
+    config = {"experiment": "digits", "data": {"name": "digits"}, "architectures": ["probenet-s"], "devices": ["local"]}
+    (tmp_path / "c.yaml").write_text(yaml.safe_dump(config | {"formats": ["e8m23"]}))
+    told = narrowgauge("results", "--config", "c.yaml", cwd=tmp_path)
+    assert told.returncode == 0, told.stderr
+    assert "0.500 ?" in told.stdout
+    assert "1 of 1 latencies (?)" in told.stdout
+    assert "1 of 2 networks of a calibration" in told.stdout
+    assert "delete results/digits/devices/local/calibration.parquet" in told.stdout

@@ -9,8 +9,10 @@ from narrowgauge.latency.timed import relative_noise
 GOOD = np.random.default_rng(0).normal(10, 0.1, 200).tolist()
 
 
-def timing(samples, disturbed, n):
-    return {"samples_ms": samples, "disturbed": disturbed, "n": n}
+def timing(samples, disturbed, n, status="ok", reference=(1.0, 1.0)):
+    before, after = reference
+    times = {"samples_ms": samples, "disturbed": disturbed, "n": n}
+    return times | {"status": status, "reference_before_ms": before, "reference_after_ms": after}
 
 
 def test_against_the_bootstrap_of_scipy():
@@ -34,3 +36,11 @@ def test_where_too_few_are_undisturbed_all_count_as_for_the_median():
 
 def test_a_single_sample_has_none():
     assert relative_noise(timing([2.0], [None], 1)) == 0
+
+
+def test_a_device_that_did_not_hold_still_was_as_slow_as_at_some_moment_in_between():
+    anywhere = np.random.default_rng(0).uniform(0, np.log(1.25), 100_000).std()
+    for reference in ((1.0, 1.25), (1.25, 1.0)):
+        noise = relative_noise(timing(GOOD, [None] * 200, 200, "invalid", reference))
+        assert noise == pytest.approx(anywhere, rel=0.01)
+    assert relative_noise(timing(GOOD, [None] * 200, 200, "ok", (1.0, 1.25))) < 0.01

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from narrowgauge.config.sweep import BestRule
-from narrowgauge.report.tables import choice_table, readable, to_html, to_markdown
+from narrowgauge.report.tables import best_models, choice_table, latency_note, readable, to_html, to_markdown
 
 
 @pytest.fixture
@@ -40,6 +40,14 @@ def test_best_model_stands_first_and_missing_values_last_as_a_dash(summary):
     table = readable(summary)
     assert list(table["architecture"]) == ["probenet-s-slim", "resnet<x>", "failed"]
     assert table.loc[table["architecture"] == "failed", "test, %"].item() == "–"
+
+
+def test_a_latency_is_marked_if_the_device_did_not_hold_still(summary):
+    assert "invalid" not in latency_note(summary)
+    assert "?" not in best_models(summary).to_string()
+    busy = summary.assign(status=summary["status"].replace("ok", "invalid"))
+    assert "invalid" in latency_note(busy)
+    assert best_models(busy).iloc[0]["median, ms"] == "0.234 ?"
 
 
 def test_units_are_converted(summary):

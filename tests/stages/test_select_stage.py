@@ -96,11 +96,27 @@ def test_too_few_timings_are_refused(grid: Path, tmp_path: Path) -> None:
     path = tmp_path / "calibration.parquet"
     with pytest.raises(NarrowgaugeError, match="times of 4 candidates and a latency model needs 5"):
         predictions(grid, timings(path, grid, ARCHS[:4]))
-    failed = {"status": "failed", "samples_ms": None, "median_ms": None}
-    with pytest.raises(NarrowgaugeError, match="times of 0 candidates"):
+    failed = {"status": "failed", "samples_ms": None, "median_ms": None, "message": "out of memory"}
+    with pytest.raises(NarrowgaugeError, match=r"times of 0 candidates.*: 15 could not be timed \(.*: out of memory\)"):
         predictions(grid, timings(path, grid, ARCHS, **failed))
     with pytest.raises(NarrowgaugeError, match="times of 4 candidates"):
         predictions(grid, timings(path, grid, [*ARCHS[:4], "resnet18"]))
+
+
+def test_times_from_a_device_that_did_not_hold_still_give_a_less_certain_model(
+    grid: Path, pi: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    calm = read(pi, predicted.SCHEMA).rows()
+    assert "hold still" not in capsys.readouterr().out
+    restless = {"status": "invalid", "message": "it took longer", "reference_before_ms": 1.0, "reference_after_ms": 1.3}
+    (tmp_path / "busy").mkdir()
+    calibration = timings(tmp_path / "busy" / "calibration.parquet", grid, ARCHS[::2], **restless)
+    rows = read(predictions(grid, calibration), predicted.SCHEMA).rows()
+    assert "8 of 8 networks" in capsys.readouterr().out
+    assert all(row["measured_ms"] is None for row in rows)
+    for row, same in zip(rows, calm, strict=True):
+        assert row["predicted_ms"] == pytest.approx(same["predicted_ms"], rel=0.5)
+        assert row["upper_ms"] / row["predicted_ms"] > 1.2 * same["upper_ms"] / same["predicted_ms"]
 
 
 def test_own_calibrations_can_be_judged(grid: Path, tmp_path: Path) -> None:

@@ -2,10 +2,12 @@
 
 import argparse
 import json
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from narrowgauge.cli.stages import add_config_option
 from narrowgauge.config.load import canonical_yaml, load
+from narrowgauge.config.model import Experiment
 from narrowgauge.costs import costs_of
 from narrowgauge.errors import NarrowgaugeError
 from narrowgauge.formats.format import parse_format
@@ -77,7 +79,8 @@ def _config(options: argparse.Namespace) -> None:
 
 
 def _results(options: argparse.Namespace) -> None:
-    layout = Layout(load(options.config).root)
+    experiment = load(options.config)
+    layout = Layout(experiment.root)
     if options.report_path:
         print(layout.report)
         return
@@ -87,12 +90,37 @@ def _results(options: argparse.Namespace) -> None:
 
     answer = read(layout.summary, summary.SCHEMA)
     print(f"{answer.attributes['experiment']}: the best models on {answer.attributes['data']}, by weight bytes\n")
-    print(to_text(best_models(answer.frame()), words=2))
+    summarised = answer.frame()
+    print(to_text(best_models(summarised), words=2))
     print()
+    for note in _restless(experiment, layout, summarised["status"]):
+        print(f"{note}\n")
     files = {"Summary table": layout.table("summary.md"), "Figure": layout.figure("pareto_weights.svg")}
     for name, path in (files | {"Report": layout.report}).items():
         if path.exists():
             print(f"{name + ':':15}{path}")
+
+
+def _restless(experiment: Experiment, layout: Layout, statuses: Iterable[str]) -> Iterator[str]:
+    """What was timed while a device did not hold still, and how to time it again."""
+    from narrowgauge.artefacts.files import read
+    from narrowgauge.artefacts.schemas import measurements
+
+    timed = list(statuses)
+    if invalid := timed.count("invalid"):
+        yield (
+            f"{invalid} of {len(timed)} latencies (?) were timed while the device did not hold still. To time a model "
+            f"again, delete its file below {layout.root / 'models'} that is named after the device, and run again."
+        )
+    for device in experiment.devices:
+        path = layout.calibration(device.name)
+        if path.exists():
+            timed = read(path, measurements.SCHEMA, columns=["status"]).table["status"].to_pylist()
+            if invalid := timed.count("invalid"):
+                yield (
+                    f"{invalid} of {len(timed)} networks of a calibration were timed while the device did not hold "
+                    f"still: predictions are less certain. To calibrate again, delete {path} and run again."
+                )
 
 
 def _status(options: argparse.Namespace) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import hypot, log
 from typing import Any
 
 import numpy as np
@@ -55,14 +56,20 @@ def relative_noise(timing: Mapping[str, Any]) -> float:
 
     It is of the samples that the median is of: the undisturbed ones, or all where too few are left (``n`` tells). The
     spread is taken from their quartiles, which an odd sample hardly moves; the factors are those of a normal
-    distribution.
+    distribution. If the reference network did not hold still around the measurement, what that leaves open is added:
+    the device was as slow as at some moment in between, each as likely as the others.
 
     Args:
-        timing: row with ``samples_ms``, ``disturbed`` and ``n`` of a measurement that succeeded.
+        timing: row with ``status``, ``samples_ms``, ``disturbed``, ``n``, ``reference_before_ms`` and
+            ``reference_after_ms`` of a measurement that is ok or invalid.
     """
     samples = timing["samples_ms"]
     good = [time for time, why in zip(samples, timing["disturbed"], strict=True) if why is None]
     samples = good if len(good) == timing["n"] else samples
     lower, median, upper = np.percentile(samples, [25, 50, 75])
     deviation = (upper - lower) / 1.349
-    return float(1.2533 * deviation / len(samples) ** 0.5 / median)
+    noise = float(1.2533 * deviation / len(samples) ** 0.5 / median)
+    if timing["status"] != "invalid":
+        return noise
+    moved = log(timing["reference_after_ms"] / timing["reference_before_ms"])
+    return hypot(noise, moved / 12**0.5)  # the deviation of a uniform distribution

@@ -48,7 +48,10 @@ def latency_note(summary: pd.DataFrame) -> str:
     """For captions: what the latencies of these rows are."""
     if (summary["runtime"] == RUNTIME).any():
         return "Latency at batch size 1: published means of n timed runs, given in place of medians."
-    return "Latency at batch size 1: median and 90th percentile of n timed runs."
+    note = "Latency at batch size 1: median and 90th percentile of n timed runs."
+    if (summary["status"] == "invalid").any():
+        note += " Invalid rows were timed while the device did not hold still, and are in no figure of latency."
+    return note
 
 
 def front_of(summary: pd.DataFrame) -> pd.DataFrame:
@@ -58,8 +61,9 @@ def front_of(summary: pd.DataFrame) -> pd.DataFrame:
 
 
 def best_models(summary: pd.DataFrame) -> pd.DataFrame:
-    """The same rows for people: what they are and what they reach."""
+    """The same rows for people: what they are and what they reach; a question mark behind an invalid latency."""
     table = readable(front_of(summary)).rename(columns={"stands for": "number format"})
+    table["median, ms"] += table["status"].map(lambda status: " ?" if status == "invalid" else "")
     return table[["architecture", "number format", "weights, KiB", "test, %", "median, ms"]].iloc[::-1]
 
 

@@ -46,10 +46,11 @@ def run(*, layout: Layout, limits: Limits, rule: BestRule) -> None:
     times = _latency_limits(limits, devices)
     # Weights do not depend on the device: one of them stands for all.
     on_one = rows[rows["device"] == devices[0]]
+    steady = rows[rows["status"] != "invalid"]
     best = list(dict.fromkeys(front_of(rows)["arch"]))[:_MODELS_SHOWN]
     drawn = {
         "pareto_weights": figures.pareto(on_one, "weight_bytes", "weights, bytes", sizes),
-        "pareto_latency": figures.pareto(rows, "median_ms", "median latency, ms", times, devices),
+        "pareto_latency": figures.pareto(steady, "median_ms", "median latency, ms", times, devices),
         "formats": format_figures.heat_map_of_spaces(sweeps),
         "formats_of_models": format_figures.heat_map_of_models(sweeps, best),
         "bits": format_figures.accuracy_over_bits(sweeps),

@@ -21,7 +21,10 @@ from narrowgauge.latency.timed import relative_noise
 from narrowgauge.latency.work import work_matrix, work_of
 
 _NETWORK = ["arch", "graph_digest", "graph"]
-_TIMING = ["arch", "threads", "status", "samples_ms", "disturbed", "n", "median_ms"]
+_REFERENCE = ["reference_before_ms", "reference_after_ms"]
+_TIMING = ["arch", "threads", "status", "message", "samples_ms", "disturbed", "n", "median_ms", *_REFERENCE]
+# Those around which the device did not hold still count as well, by as much as it held still.
+_TIMED = ("ok", "invalid")
 
 Row = Mapping[str, Any]
 Work = Mapping[str, float]
@@ -45,13 +48,15 @@ def run(*, candidates: Path, calibration: Path, model: Path, predicted: Path, co
     rows = listed.rows()
     works = {row["arch"]: work_of(graph_from_json(row["graph"]), "folded") for row in rows}
     # A candidate that left the grid since cannot be told from one that changed: neither is of use.
-    good = [row for row in timed.rows() if row["status"] == "ok" and row["arch"] in works]
+    known = [row for row in timed.rows() if row["arch"] in works]
 
     parts: list[dict[str, Any]] = []
     predictions: list[dict[str, Any]] = []
     for threads in sorted({row["threads"] for row in timed.rows()}):
-        measured = [row for row in good if row["threads"] == threads]
-        fitted = _fitted(calibration, measured, works)
+        at_hand = [row for row in known if row["threads"] == threads]
+        measured = [row for row in at_hand if row["status"] in _TIMED]
+        _tell_of_restless(calibration, threads, measured)
+        fitted = _fitted(calibration, at_hand, measured, works)
         parts += [{"threads": threads} | row for row in rows_of(fitted, [row["arch"] for row in measured])]
         predictions += _predictions(fitted, threads, rows, works, measured)
 
@@ -64,12 +69,21 @@ def run(*, candidates: Path, calibration: Path, model: Path, predicted: Path, co
     write(predicted, predicted_schema.SCHEMA, predictions, provenance, {"coverage": COVERAGE})
 
 
-def _fitted(calibration: Path, measured: Sequence[Row], works: Mapping[str, Work]) -> LatencyModel:
-    if len(measured) < FEWEST:
-        raise NarrowgaugeError(
-            f"{calibration} has times of {len(measured)} candidates and a latency model needs {FEWEST}: "
-            "list more architectures, or set calibration.enabled: false"
+def _tell_of_restless(calibration: Path, threads: int, measured: Sequence[Row]) -> None:
+    restless = [row for row in measured if row["status"] == "invalid"]
+    if restless:
+        print(
+            f"the device did not hold still while {len(restless)} of {len(measured)} networks were timed on {threads} "
+            f"threads, so their times count for less ({restless[0]['arch']}: {restless[0]['message']}). For surer "
+            f"predictions delete {calibration} and run again while nothing else runs on the device"
         )
+
+
+def _fitted(
+    calibration: Path, at_hand: Sequence[Row], measured: Sequence[Row], works: Mapping[str, Work]
+) -> LatencyModel:
+    if len(measured) < FEWEST:
+        raise NarrowgaugeError(_too_few(calibration, at_hand, measured))
     return fit(
         work_matrix(works[row["arch"]] for row in measured),
         np.array([row["median_ms"] for row in measured]),
@@ -77,11 +91,19 @@ def _fitted(calibration: Path, measured: Sequence[Row], works: Mapping[str, Work
     )
 
 
+def _too_few(calibration: Path, at_hand: Sequence[Row], measured: Sequence[Row]) -> str:
+    message = f"{calibration} has times of {len(measured)} candidates and a latency model needs {FEWEST}: "
+    failed = [row for row in at_hand if row["status"] not in _TIMED]
+    if failed:
+        message += f"{len(failed)} could not be timed ({failed[0]['arch']}: {failed[0]['message']}); "
+    return message + "list more architectures, or set calibration.enabled: false"
+
+
 def _predictions(
     model: LatencyModel, threads: int, rows: Sequence[Row], works: Mapping[str, Work], measured: Sequence[Row]
 ) -> list[dict[str, Any]]:
     prediction = model.predict(work_matrix(works[row["arch"]] for row in rows))
-    own = {row["arch"]: row["median_ms"] for row in measured}
+    own = {row["arch"]: row["median_ms"] for row in measured if row["status"] == "ok"}
     return [
         {
             "arch": row["arch"],
