@@ -10,7 +10,7 @@ from narrowgauge.artefacts.check import damaged, leftovers, set_aside
 from narrowgauge.artefacts.code_version import code_version
 from narrowgauge.artefacts.files import parameter_of
 from narrowgauge.config.load import load, store_resolved
-from narrowgauge.data.source_files import FILES, source_files
+from narrowgauge.data.source_files import FILES, source_files, source_of
 from narrowgauge.errors import NarrowgaugeError
 from narrowgauge.layout import Layout
 
@@ -100,10 +100,17 @@ def image_files(part, split):
 
     One that was corrected is read again. All of them moved to another folder, or gone by now, are what they were.
     """
+    images = LAYOUT.images(split)
+    gone = workflow.is_main_process and source_files(EXPERIMENT.data, part) is None
+    if gone and images.exists():
+        # They may as well be there under another name than the config has.
+        logger.warning(
+            f"no images in {source_of(EXPERIMENT.data, part)}: those read before are kept ({images})"
+        )
 
     def files(wildcards):
         found = source_files(EXPERIMENT.data, part)
-        return parameter_of(LAYOUT.images(split), FILES) if found is None else found
+        return parameter_of(images, FILES) if found is None else found
 
     return files
 

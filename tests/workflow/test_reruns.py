@@ -94,6 +94,8 @@ def test_a_corrected_source_file_is_read_again_and_one_that_moved_is_not(checkou
     assert checkout.planned(target) == {"data": 1, "test_data": 1}
     shutil.rmtree(tmp_path / "moved")
     assert not checkout.planned(target)
+    # A mistyped path looks the same.
+    assert f"no images in {tmp_path / 'moved/a'}" in checkout.snakemake(target).stderr
 
 
 def test_a_deleted_measurement_is_measured_again(finished):

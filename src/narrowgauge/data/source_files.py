@@ -15,12 +15,17 @@ def source_files(settings: DataSettings, part: str) -> list[list[str | int]] | N
         settings: section ``data`` of the config.
         part: ``training`` or ``test``.
     """
-    source = settings.train if part == "training" else settings.test
+    source = source_of(settings, part)
     if settings.name != "parquet" or source is None:
         return []
     if not source.exists():
         return None
     return [[path.name, path.stat().st_size] for path in parquet_files(source)] or None
+
+
+def source_of(settings: DataSettings, part: str) -> Path | None:
+    """The file or folder that a part of the data set is read from, with `parquet`."""
+    return settings.train if part == "training" else settings.test
 
 
 def parquet_files(source: Path) -> list[Path]:
