@@ -46,18 +46,17 @@ def test_descent_goes_against_the_gradient():
 def test_muon_changes_kernels_and_matrices_by_orthogonal_ones_and_leaves_the_rest_to_descent():
     gradients, changes = one_step(optimiser="muon", learning_rate=0.5, muon_learning_rate=0.1)
     by_muon = {name for name in gradients if not np.allclose(changes[name], -RATE * gradients[name], atol=1e-6)}
-    groups = {name: 4 if gradients[name].shape == (16, 4, 3, 3) else 1 for name in by_muon}
-    assert sorted(groups.values()) == [1, 1, 4]  # two kernels, the second in groups, and the matrix
-    for name, count in groups.items():
-        gradient, change = (
-            values[name].reshape(count, len(values[name]) // count, -1) for values in (gradients, changes)
-        )
-        scale = RATE * 0.1 / 0.5 * max(1, gradient.shape[1] / gradient.shape[2]) ** 0.5
-        for one, moved in zip(gradient, change, strict=True):
-            left, singular, right = np.linalg.svd(one, full_matrices=False)
-            # Five iterations take singular values that are not much smaller than the largest one to about 1.
-            large = singular > 0.1 * singular[0]
-            inner = (left.T @ (-moved / scale) @ right.T)[large][:, large]
-            assert (np.diag(inner) > 0.5).all()
-            assert (np.diag(inner) < 1.3).all()
-            assert np.abs(inner - np.diag(np.diag(inner))).max() < 0.01
+    assert len(by_muon) == 2  # the kernel of the first convolution, and the matrix
+    ranks = []
+    for name in by_muon:
+        gradient, change = (values[name].reshape(len(values[name]), -1) for values in (gradients, changes))
+        left, singular, right = np.linalg.svd(gradient, full_matrices=False)
+        scale = RATE * 0.1 / 0.5 * max(1, gradient.shape[0] / gradient.shape[1]) ** 0.5
+        # Five iterations take singular values that are not much smaller than the largest one to about 1.
+        large = singular > 0.1 * singular[0]
+        ranks.append(large.sum())
+        inner = (left.T @ (-change / scale) @ right.T)[large][:, large]
+        assert (np.diag(inner) > 0.5).all()
+        assert (np.diag(inner) < 1.4).all()
+        assert np.abs(inner - np.diag(np.diag(inner))).max() < 0.2
+    assert max(ranks) > 4

@@ -16,7 +16,7 @@ RECIPES: Mapping[str, Mapping[str, Any]] = {
         "optimiser": "muon",
         "learning_rate": 0.3,
         "muon_learning_rate": 0.06,
-        "weight_decay": 0.0,
+        "weight_decay": 2e-4,
         "schedule": "linear",
         "augmentation": {"flip": "alternating", "shift": 2},
     },
@@ -57,9 +57,8 @@ class TrainingSettings(Section):
     """Epochs over which the learning rate rises linearly from zero to its peak."""
 
     optimiser: Literal["sgd", "muon"] = "sgd"
-    """`sgd`: stochastic gradient descent. `muon`: the same for biases and batch norms; kernels and matrices by Muon,
-    which makes their momentum orthogonal first (Jordan et al., 2024), that of each group of a convolution on its
-    own."""
+    """`sgd`: stochastic gradient descent. `muon`: the same for biases, batch norms and grouped convolutions; all other
+    kernels and matrices by Muon, which makes their momentum orthogonal first (Jordan et al., 2024)."""
 
     muon_learning_rate: float = Field(default=0.05, gt=0)
     """Peak learning rate of Muon; it rises and falls as the other one does."""
@@ -71,8 +70,7 @@ class TrainingSettings(Section):
     """Use Nesterov's form of momentum."""
 
     weight_decay: float = Field(default=5e-4, ge=0)
-    """L2 penalty on kernels and matrices; with Muon, the share by which they shrink for each unit of its learning rate
-    (Loshchilov and Hutter, 2019). Biases and batch norms are left alone."""
+    """L2 penalty on weights of convolutions and linear layers; biases and batch norms are left alone."""
 
     label_smoothing: float = Field(default=0.0, ge=0, lt=1)
     """Share of the target spread evenly over all classes (Szegedy et al., 2016)."""

@@ -1,6 +1,6 @@
-"""How gradients change the parameters: stochastic gradient descent, or Muon for kernels and matrices."""
+"""How gradients change the parameters: stochastic gradient descent, for kernels and matrices Muon."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 import torch
@@ -11,13 +11,14 @@ from narrowgauge.config.training import TrainingSettings
 from narrowgauge.graph.graph import Graph
 from narrowgauge.graph.operators import Conv2d, Linear
 from narrowgauge.networks.network import Network
-from narrowgauge.training.muon import Muon
 
 
 class Optimiser:
     """The optimisers of a network's parameters, under one learning rate.
 
-    With ``optimiser: muon`` kernels and matrices are left to Muon, and biases and batch norms to gradient descent.
+    With ``optimiser: muon`` (Jordan et al., 2024, https://kellerjordan.github.io/posts/muon/) the momentum of a kernel
+    or matrix, ``[outputs, all else]``, is made orthogonal before it is applied. Kernels of grouped convolutions are
+    no such matrices: they, biases and batch norms are left to gradient descent.
 
     Args:
         network: in the channels-last memory format, on its device.
@@ -26,10 +27,17 @@ class Optimiser:
 
     def __init__(self, network: Network, settings: TrainingSettings) -> None:
         self._named = dict(network.named_parameters())
-        groups = dict(_groups(network.graph)) if settings.optimiser == "muon" else {}
-        self._stacks = {name: _as_stack(self._named[name], count) for name, count in groups.items()}
-        self._descent = _descent([self._named[name] for name in self._named if name not in groups], settings)
-        self._muon = _muon(self._stacks.values(), settings) if self._stacks else None
+        names = set(_matrices(network.graph)) if settings.optimiser == "muon" else set()
+        self._matrices = {name: _as_matrix(self._named[name]) for name in self._named if name in names}
+        others = [parameter for name, parameter in self._named.items() if name not in names]
+        self._descent = _descent(others, settings)
+        self._muon = (
+            torch.optim.Muon(
+                self._matrices.values(), weight_decay=0.0, momentum=settings.momentum, nesterov=settings.nesterov
+            )
+            if self._matrices
+            else None
+        )
         self._muon_share = settings.muon_learning_rate / settings.learning_rate
 
     def step(self, rate: float) -> None:
@@ -41,9 +49,9 @@ class Optimiser:
         _set_rate(self._descent, rate)
         self._descent.step()
         if self._muon:
-            for name, stack in self._stacks.items():
+            for name, matrix in self._matrices.items():
                 gradient = self._named[name].grad
-                stack.grad = None if gradient is None else _stacked(gradient, len(stack))
+                matrix.grad = None if gradient is None else _flat(gradient)
             _set_rate(self._muon, rate * self._muon_share)
             self._muon.step()
         for parameter in self._named.values():
@@ -63,36 +71,29 @@ class Optimiser:
 
     def _owners(self) -> Iterator[tuple[str, torch.optim.Optimizer, Tensor]]:
         for name, parameter in self._named.items():
-            if self._muon and name in self._stacks:
-                yield name, self._muon, self._stacks[name]
+            if self._muon and name in self._matrices:
+                yield name, self._muon, self._matrices[name]
             else:
                 yield name, self._descent, parameter
 
 
-def _groups(graph: Graph) -> Iterator[tuple[str, int]]:
-    """Kernels and matrices, with the number of groups of their convolution."""
+def _matrices(graph: Graph) -> Iterator[str]:
     for node in graph.nodes:
-        if isinstance(node.operator, Linear):
-            yield f"{node.name}.weight", 1
-        elif isinstance(node.operator, Conv2d):
-            yield f"{node.name}.weight", node.operator.groups
+        operator = node.operator
+        if isinstance(operator, Linear) or (isinstance(operator, Conv2d) and operator.groups == 1):
+            yield f"{node.name}.weight"
 
 
-def _as_stack(parameter: nn.Parameter, groups: int) -> nn.Parameter:
-    """The same memory as a stack of matrices."""
-    stack = _stacked(parameter.detach(), groups)
-    assert stack.data_ptr() == parameter.data_ptr()
-    return nn.Parameter(stack)
+def _as_matrix(parameter: nn.Parameter) -> nn.Parameter:
+    """The same memory as a matrix, as torch's Muon takes no other shape."""
+    matrix = _flat(parameter.detach())
+    assert matrix.data_ptr() == parameter.data_ptr()
+    return nn.Parameter(matrix)
 
 
-def _stacked(kernel: Tensor, groups: int) -> Tensor:
-    """``[outputs, inputs of a group, height, width]``, or a matrix, as ``[groups, outputs of a group, all else]``."""
-    matrix = kernel.permute(0, 2, 3, 1).flatten(1) if kernel.ndim == 4 else kernel
-    return matrix.unflatten(0, (groups, -1))
-
-
-def _muon(stacks: Iterable[nn.Parameter], settings: TrainingSettings) -> Muon:
-    return Muon(stacks, settings.momentum, settings.nesterov, settings.weight_decay)
+def _flat(tensor: Tensor) -> Tensor:
+    """``[outputs, inputs, height, width]`` as ``[outputs, height * width * inputs]``; a matrix as it is."""
+    return tensor.permute(0, 2, 3, 1).flatten(1) if tensor.ndim == 4 else tensor
 
 
 def _descent(parameters: list[nn.Parameter], settings: TrainingSettings) -> torch.optim.Optimizer:
