@@ -100,19 +100,16 @@ def image_files(part, split):
 
     One that was corrected is read again. All of them moved to another folder, or gone by now, are what they were.
     """
-    images = LAYOUT.images(split)
-    gone = workflow.is_main_process and source_files(EXPERIMENT.data, part) is None
-    if gone and images.exists():
-        # They may as well be there under another name than the config has.
-        logger.warning(
-            f"no images in {source_of(EXPERIMENT.data, part)}: those read before are kept ({images})"
-        )
-
-    def files(wildcards):
-        found = source_files(EXPERIMENT.data, part)
-        return parameter_of(images, FILES) if found is None else found
-
-    return files
+    images, found = LAYOUT.images(split), source_files(EXPERIMENT.data, part)
+    if found is None:
+        found = parameter_of(images, FILES)
+        if workflow.is_main_process and images.exists():
+            # They may as well be there under another name than the config has.
+            logger.warning(
+                f"no images in {source_of(EXPERIMENT.data, part)}: those read before are kept ({images})"
+            )
+    # Snakemake takes braces in plain text for wildcards, and a file's name may have some.
+    return lambda wildcards: found
 
 
 def device_of(wildcards):
