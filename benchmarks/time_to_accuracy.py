@@ -2,14 +2,16 @@
 
     snakemake --cores all results/EXPERIMENT/data/train.parquet --configfile ...
     python benchmarks/time_to_accuracy.py results/EXPERIMENT/data [NETWORK ...] [--epochs 8] [--factors 1 1.5 2 3 4 6]
+        [--enough 5]
 
 narrowgauge trains as its workflow does: two seeds side by side, one thread each, compiling and validation included.
 The mean of their last validation accuracies is what the plain loop (training_loops.py, on both cores) has to reach. How
 long a schedule it needs is tried out, shortest first, in multiples of narrowgauge's epochs; only the time of the first
-one that reaches it counts.
+one that reaches it counts. A schedule that took `--enough` times as long as narrowgauge is the last one tried.
 """
 
 import argparse
+import math
 import subprocess
 import sys
 import time
@@ -54,7 +56,7 @@ def plain(arch: str, data: Path, epochs: int) -> tuple[float, float]:
 
 
 def compare(arch: str, arguments: argparse.Namespace) -> Iterator[dict[str, Any]]:
-    """A row for narrowgauge, then one for every schedule of the plain loop, until one is as accurate."""
+    """A row for narrowgauge, then one for every schedule of the plain loop that is tried."""
     wanted, reference = side_by_side(arch, arguments.data, arguments.epochs)
 
     def row(loop: str, epochs: int, accuracy: float, seconds: float) -> dict[str, Any]:
@@ -66,7 +68,7 @@ def compare(arch: str, arguments: argparse.Namespace) -> Iterator[dict[str, Any]
         epochs = round(arguments.epochs * factor)
         tried = row("plain", epochs, *plain(arch, arguments.data, epochs))
         yield tried
-        if tried["reached"]:
+        if tried["reached"] or tried["ratio"] >= arguments.enough:
             return
 
 
@@ -76,6 +78,7 @@ def main() -> None:
     parser.add_argument("networks", nargs="*", default=NETWORKS)
     parser.add_argument("--epochs", type=int, default=8, help="of narrowgauge (default 8)")
     parser.add_argument("--factors", type=float, nargs="+", default=[1, 1.5, 2, 3, 4, 6])
+    parser.add_argument("--enough", type=float, default=math.inf, metavar="RATIO", help="(default: no limit)")
     parser.add_argument("--seed", type=int, help=argparse.SUPPRESS)
     parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()

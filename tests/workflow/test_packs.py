@@ -1,4 +1,7 @@
-"""Many models in one job: the same results, and a model that fails costs no other."""
+"""Many models in one job: the same results, and a model that fails costs no other.
+
+The tests with `packed` are one story of one checkout, in their order: each goes on where the one before it ended.
+"""
 
 import json
 
