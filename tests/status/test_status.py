@@ -13,6 +13,7 @@ from narrowgauge.artefacts.provenance import Provenance
 from narrowgauge.artefacts.schemas import selected, training
 from narrowgauge.config.load import load
 from narrowgauge.layout import Layout
+from narrowgauge.status import marks as marks_module
 from narrowgauge.status.marks import marks, working
 from narrowgauge.status.overview import overview
 
@@ -121,6 +122,38 @@ def test_a_job_that_was_killed_is_known_by_it(tmp_path):
     job.kill()
     job.wait()
     assert "killed" in (marks(layout, "export")["a/e8m23"] or "")
+
+
+@pytest.mark.parametrize(
+    ("changed", "killed"),
+    [
+        ({}, False),
+        ({"started": 0}, True),  # another process got its number, after a restart of the machine
+        ({"processes": "pid:[1]"}, False),  # a container of the same name: not silent yet
+    ],
+)
+def test_a_number_alone_is_no_process(tmp_path, changed, killed):
+    layout = Layout(tmp_path)
+    with working(layout, "sweep", ["a"]):
+        (mark,) = layout.marks("sweep").iterdir()
+        mark.write_text(json.dumps(json.loads(mark.read_text()) | changed))
+        assert ("killed" in (marks(layout, "sweep")["a"] or "")) == killed
+
+
+def test_a_running_job_is_never_silent_for_long(tmp_path, monkeypatch):
+    monkeypatch.setattr(marks_module, "_TOUCH_SECONDS", 0.01)
+    layout = Layout(tmp_path)
+    with working(layout, "sweep", ["a", "b"]):
+        for mark in layout.marks("sweep").iterdir():
+            os.utime(mark, (0, 0))
+            # What takes a mark away for a moment does not end the touching.
+            mark.rename(tmp_path / "away")
+            time.sleep(0.1)
+            (tmp_path / "away").rename(mark)
+        end = time.monotonic() + 60
+        while any(mark.stat().st_mtime == 0 for mark in layout.marks("sweep").iterdir()):
+            assert time.monotonic() < end, "nothing touched the mark"
+            time.sleep(0.01)
 
 
 def test_a_job_of_another_machine_is_known_by_its_silence(tmp_path):

@@ -11,6 +11,9 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
+from typing import Any
+
+import psutil
 
 from narrowgauge.artefacts.atomic import write_bytes
 from narrowgauge.layout import Layout
@@ -18,6 +21,8 @@ from narrowgauge.layout import Layout
 _TOUCH_SECONDS = 20
 # Clocks of machines that share a file system differ a little.
 _SILENT_SECONDS = 120
+# When a process began is told by a clock that may be set meanwhile.
+_SAME_START_SECONDS = 60
 _KILLED = "its job ended without a word: killed, or its machine went away"
 
 
@@ -33,7 +38,7 @@ def working(layout: Layout, stage: str, items: Sequence[str]) -> Iterator[None]:
     paths = [_path(layout, stage, item) for item in items]
     with ExitStack() as stack:
         for path in paths:
-            write_bytes(path, json.dumps({"host": socket.gethostname(), "pid": os.getpid()}).encode())
+            write_bytes(path, json.dumps(_identity() | {"started": psutil.Process().create_time()}).encode())
         stack.enter_context(_touching(paths))
         try:
             yield
@@ -60,21 +65,28 @@ def marks(layout: Layout, stage: str) -> dict[str, str | None]:
     return found
 
 
-def _killed(content: dict[str, object], silence: float) -> str | None:
-    pid = content.get("pid")
-    if content.get("host") == socket.gethostname() and isinstance(pid, int):
-        return None if _is_alive(pid) else _KILLED
+def _killed(content: dict[str, Any], silence: float) -> str | None:
+    here = _identity()
+    if all(content.get(key) == here[key] for key in ("host", "processes")):
+        return None if _is_alive(content["pid"], content["started"]) else _KILLED
     return _KILLED if silence > _SILENT_SECONDS else None
 
 
-def _is_alive(pid: int) -> bool:
+def _identity() -> dict[str, Any]:
+    """This process, and where its number means something."""
     try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
+        processes = str(Path("/proc/self/ns/pid").readlink())  # containers may share a host name
+    except OSError:
+        processes = ""
+    return {"host": socket.gethostname(), "processes": processes, "pid": os.getpid()}
+
+
+def _is_alive(pid: int, started: float) -> bool:
+    """Whether there is still that process, and not another one that got its number."""
+    try:
+        return abs(psutil.Process(pid).create_time() - started) < _SAME_START_SECONDS
+    except psutil.NoSuchProcess:
         return False
-    except PermissionError:
-        return True
-    return True
 
 
 def _path(layout: Layout, stage: str, item: str) -> Path:
@@ -93,7 +105,7 @@ def _touching(paths: Sequence[Path]) -> Iterator[None]:
     def touch() -> None:
         while not done.wait(_TOUCH_SECONDS):
             for path in paths:
-                if path.exists():
+                with suppress(OSError):  # a file system that is away for a moment must not end the touching
                     os.utime(path)
 
     thread = threading.Thread(target=touch, daemon=True)
