@@ -58,7 +58,16 @@ def test_an_item_that_fails_costs_no_other(worker, tmp_path, count):
     assert psutil.Process().children() == before
 
 
+def pid_of(item, folder):
+    return (folder / "logs" / f"{item}.log").read_text().split("pid ")[1]
+
+
 def test_one_worker_does_many_items(worker, tmp_path):
     assert distribute(worker, ["a", "b", "c"], 1) == {}
-    pids = {(tmp_path / "logs" / f"{item}.log").read_text().split("pid ")[1] for item in "abc"}
-    assert len(pids) == 1
+    assert len({pid_of(item, tmp_path) for item in "abc"}) == 1
+
+
+@pytest.mark.parametrize("failing", ["wrong", "fault"])
+def test_no_item_meets_the_process_in_which_another_failed(worker, tmp_path, failing):
+    assert distribute(worker, ["a", failing, "b"], 1).keys() == {failing}
+    assert pid_of("a", tmp_path) != pid_of("b", tmp_path)

@@ -89,6 +89,8 @@ def _distributed(items: Sequence[str], experiment: Experiment, options: argparse
 
 
 def _work(options: argparse.Namespace) -> None:
+    from narrowgauge.training.memory import release_gpu_memory
+
     experiment = load(options.config)
     source = LatestLayout(experiment.root)
     target = source.prepared
@@ -107,6 +109,7 @@ def _work(options: argparse.Namespace) -> None:
     def handle_marked(item: str) -> None:
         with working(source, options.stage, [item]):
             handle(item)
+        release_gpu_memory()
 
     answer_items(handle_marked, lambda item: log_of(target, options.stage, item))
 

@@ -41,12 +41,14 @@ def distribute(command: Sequence[str], items: Sequence[str], count: int) -> dict
                 item = waiting.get_nowait()
             except Empty:
                 break
-            process = process or subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+            if process is None or process.poll() is not None:
+                process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
             reason = _ask(process, item)
             print(f"{item}: {reason or 'done'}", flush=True)
             if reason is not None:
                 failed[item] = reason
-            if process.poll() is not None:
+                # Its next item might fail too: on a GPU, every call does after an illegal access of memory.
+                process.communicate()
                 process = None
         if process:
             process.communicate()
