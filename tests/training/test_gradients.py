@@ -71,6 +71,37 @@ def test_no_memory_for_two_images_is_told():
         Gradients(Greedy(), PLATFORM, 0.0).add(images, labels)
 
 
+def test_no_part_is_a_single_image_where_parts_can_be_even():
+    net = Narrow(4)
+    images, labels = batch()
+    Gradients(net, PLATFORM, 0.0).add(images[:13], labels[:13])
+    assert net.taken == [4, 3, 3, 3]
+
+
+@pytest.mark.parametrize(
+    "message", ["CUDA error: out of memory\nCUDA kernel errors", "CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling"]
+)
+def test_gpu_libraries_without_memory_are_understood(message):
+    net = Narrow(BATCH // 2, RuntimeError(message))
+    Gradients(net, PLATFORM, 0.0).add(*batch())
+    assert net.taken == [BATCH // 2] * 2
+
+
+class Narrow(nn.Module):
+    """Has memory for so many images, and counts those that it took."""
+
+    def __init__(self, images: int, error: Exception | None = None) -> None:
+        super().__init__()
+        self.linear = nn.Linear(3, 10)
+        self.limit, self.error, self.taken = images, error or MemoryError(), []
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        if len(images) > self.limit:
+            raise self.error
+        self.taken.append(len(images))
+        return self.linear(images.mean((2, 3)))
+
+
 class Greedy(nn.Module):
     """Wants more memory than there is, for any image."""
 

@@ -1,10 +1,12 @@
 """The train stage: it learns, it repeats, it goes on after a kill, it survives divergence."""
 
+import math
 import os
 import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -25,13 +27,15 @@ from narrowgauge.networks.state import load_arrays
 from narrowgauge.stages import train
 from narrowgauge.training import trainer
 from narrowgauge.training.history import Epoch
+from narrowgauge.training.platform import Platform
+from narrowgauge.training.reproducibility import reproducible
 
 # A few seconds of one core.
 DIGITS = TrainingSettings(epochs=12, batch_size=64, augmentation=Augmentation(flip=False))
 SHORT = DIGITS.model_copy(update={"epochs": 3})
 
 
-def run(folder: Path, data: Path, settings: TrainingSettings, seed: int = 0, version: str = "1") -> None:
+def run(folder: Path, data: Path, settings: TrainingSettings, seed: int = 0, version: str = "1", **more: Any) -> None:
     train.run(
         arch="tiny",
         settings=settings,
@@ -44,6 +48,7 @@ def run(folder: Path, data: Path, settings: TrainingSettings, seed: int = 0, ver
         checkpoints=folder / "checkpoints",
         threads=1,
         code_version=version,
+        **more,
     )
 
 
@@ -184,6 +189,23 @@ def test_a_training_that_diverges_is_tried_once_more_and_then_a_result(prepared,
     assert training.rows()[-1]["train_loss"] is None
 
 
+def test_a_network_that_the_last_update_spoiled_has_diverged(prepared, tmp_path, monkeypatch):
+    monkeypatch.setattr(trainer, "evaluate", lambda *_: (math.nan, 0.1))
+    run(tmp_path, prepared, SHORT)
+    weights, training = outputs(tmp_path)
+    assert weights.attributes["status"] == "diverged"
+    assert [row["epoch"] for row in training.rows()] == [1, 2, 3] * 2
+
+
+def test_a_retry_on_a_machine_of_another_kind_keeps_what_is_trained(prepared, tmp_path, monkeypatch, capsys):
+    run(tmp_path, prepared, SHORT)
+    monkeypatch.setattr(train, "choose_platform", lambda _: Platform(torch.device("cpu"), torch.bfloat16))
+    run(tmp_path, prepared, SHORT, keep=True)
+    assert "tiny is trained already" in capsys.readouterr().out
+    run(tmp_path, prepared, SHORT, seed=1, keep=True)
+    assert "epoch 1/3" in capsys.readouterr().out
+
+
 def test_a_lower_rate_saves_a_training_that_diverged(prepared, tmp_path):
     run(tmp_path, prepared, SHORT.model_copy(update={"learning_rate": 1e30, "retry_factor": 1e-31}))
     weights, training = outputs(tmp_path)
@@ -215,9 +237,19 @@ def test_wrong_requests_are_told(prepared, tmp_path):
 
 
 def test_threads_and_determinism_of_the_process_are_as_before(prepared, tmp_path):
-    before = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
+    def now():
+        return (
+            torch.get_num_threads(),
+            torch.are_deterministic_algorithms_enabled(),
+            torch.backends.cudnn.allow_tf32,
+        )
+
+    before = now()
     run(tmp_path, prepared, SHORT.model_copy(update={"epochs": 1}))
-    assert (torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()) == before
+    assert now() == before
+    with reproducible(2):
+        assert now() == (2, True, False)
+    assert now() == before
     assert np.isfinite([row["train_loss"] for row in outputs(tmp_path)[1].rows()]).all()
 
 

@@ -48,7 +48,7 @@ class SweepSettings(Section):
     GPU."""
 
     device: Literal["auto", "cpu", "cuda"] = "auto"
-    """Where to compute; `auto` takes a GPU when there is one."""
+    """Where to compute; `auto` takes a GPU when there is one, of several the one with the fewest processes of ours."""
 
     threads: int = Field(default=1, ge=1)
     """CPU threads of one sweep."""

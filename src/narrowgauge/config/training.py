@@ -70,7 +70,8 @@ class TrainingSettings(Section):
     """Use Nesterov's form of momentum."""
 
     weight_decay: float = Field(default=5e-4, ge=0)
-    """L2 penalty on weights of convolutions and linear layers; biases and batch norms are left alone."""
+    """L2 penalty on weights of convolutions and linear layers that gradient descent changes, not on those of Muon;
+    biases and batch norms are left alone."""
 
     label_smoothing: float = Field(default=0.0, ge=0, lt=1)
     """Share of the target spread evenly over all classes (Szegedy et al., 2016)."""
@@ -88,10 +89,11 @@ class TrainingSettings(Section):
 
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
     """Arithmetic of the forward and backward pass; weights are float32 throughout. `auto` takes bfloat16 on a GPU that
-    computes in it, else float32."""
+    computes in it, else float32: name one where a cluster has both kinds of machines and all networks are to be
+    trained alike."""
 
     device: Literal["auto", "cpu", "cuda"] = "auto"
-    """Where to train; `auto` takes a GPU when there is one."""
+    """Where to train; `auto` takes a GPU when there is one, of several the one with the fewest processes of ours."""
 
     threads: int = Field(default=1, ge=1)
     """CPU threads of one training; several networks train side by side when there are more cores."""

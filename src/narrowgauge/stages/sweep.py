@@ -15,10 +15,10 @@ from narrowgauge.artefacts.tensors import tensors_of
 from narrowgauge.config.sweep import SweepSettings
 from narrowgauge.costs import Costs, costs_of
 from narrowgauge.data.stored_images import StoredImages
-from narrowgauge.errors import NarrowgaugeError
 from narrowgauge.formats import ALL_FORMATS, Format, parse_format
 from narrowgauge.graph.fold import fold_graph, fold_parameters
 from narrowgauge.graph.graph import Graph, graph_from_json
+from narrowgauge.networks.device import choose_device
 from narrowgauge.quantization.choice import REFERENCE, Option, choose, limit_of
 from narrowgauge.quantization.emulation import EmulatedNetwork
 from narrowgauge.quantization.known_results import KnownResults
@@ -67,7 +67,7 @@ def run(
     keep_freed_memory()
     trained = read(weights, weights_schema.SCHEMA)
     splits = {"validation": StoredImages(validation, scratch), "test": StoredImages(test, scratch)}
-    device = _device(settings)
+    device = choose_device(settings.device, "sweep.device")
     batch_size = settings.batch_size or _BATCH_SIZE[device.type]
     listed = frozenset(parse_format(name) for name in formats)
     # The number of threads is left out: it does not change a result.
@@ -116,13 +116,6 @@ def run(
     message = None if best else f"no format is {limit_of(settings.best)}"
     attributes = _attributes(settings, trained, splits, best, message)
     write(output, formats_schema.SCHEMA, rows, provenance, attributes)
-
-
-def _device(settings: SweepSettings) -> torch.device:
-    gpu = torch.cuda.is_available()
-    if settings.device == "cuda" and not gpu:
-        raise NarrowgaugeError("sweep.device is cuda, but torch sees no GPU here; auto or cpu would do")
-    return torch.device("cuda" if gpu and settings.device != "cpu" else "cpu")
 
 
 def _network(graph: Graph, trained: Artefact, device: torch.device) -> EmulatedNetwork:

@@ -56,7 +56,7 @@ def run(
         checkpoints: folder for the state of an unfinished training.
         threads: CPU threads.
         code_version: of this stage.
-        keep: do nothing if this very training is stored already.
+        keep: do nothing if this very training is stored already, done on whichever device ``auto`` stood for.
 
     Raises:
         NarrowgaugeError: the architecture is no candidate, or does not fit the images.
@@ -86,7 +86,7 @@ def run(
         seed=seed,
         code_version=code_version,
     )
-    if keep and all(is_made_by(path, provenance, ignoring=["threads"]) for path in (weights, training)):
+    if keep and all(is_made_by(path, provenance, ignoring=["threads", "platform"]) for path in (weights, training)):
         print(f"{arch} is trained already", flush=True)
         return
     trained = train_network(graph, settings, seed, data, platform, threads, unfinished, report)

@@ -1,14 +1,14 @@
 """Gradients of a batch, in as many parts as the memory takes."""
 
+from collections.abc import Iterator
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from narrowgauge.errors import NarrowgaugeError
+from narrowgauge.training.memory import is_out_of_memory, release_gpu_memory
 from narrowgauge.training.platform import Platform
-
-# What torch says where the system gives no memory: a RuntimeError, unlike on a GPU.
-_NO_CPU_MEMORY = ("DefaultCPUAllocator: can't allocate memory", "DefaultCPUAllocator: not enough memory")
 
 
 class Gradients:
@@ -41,17 +41,15 @@ class Gradients:
         while True:
             try:
                 return self._in_parts(images, labels)
-            except (torch.OutOfMemoryError, MemoryError):
-                pass
-            except RuntimeError as error:
-                if not any(text in str(error) for text in _NO_CPU_MEMORY):
+            except Exception as error:
+                if not is_out_of_memory(error):
                     raise
             # Outside of the handler: the error keeps the activations of the failed pass alive.
             self._halve(len(images))
 
     def _in_parts(self, images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
         losses, rights = [], []
-        for part, truth in zip(images.chunk(self._parts), labels.chunk(self._parts), strict=True):
+        for part, truth in self._split(images, labels):
             with self._platform.autocast():
                 logits = self._network(part)
             logits = logits.float()
@@ -62,6 +60,10 @@ class Gradients:
             rights.append((logits.detach().argmax(1) == truth).sum())
         return torch.stack(losses).sum(), torch.stack(rights).sum()
 
+    def _split(self, images: Tensor, labels: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
+        # As even as can be: a part of a single image has no statistics.
+        return zip(images.tensor_split(self._parts), labels.tensor_split(self._parts), strict=True)
+
     def _halve(self, batch: int) -> None:
         self._network.zero_grad(set_to_none=True)
         self._parts *= 2
@@ -71,6 +73,5 @@ class Gradients:
                 f"out of memory, even with {2 * batch // self._parts} images at a time; a job with more memory, or "
                 "fewer models side by side, would train this network"
             )
-        if self._platform.device.type == "cuda":
-            torch.cuda.empty_cache()
+        release_gpu_memory()
         print(f"out of memory: from here on a batch of {batch} is computed in {self._parts} parts", flush=True)

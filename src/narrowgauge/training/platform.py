@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import torch
 
 from narrowgauge.config.training import TrainingSettings
-from narrowgauge.errors import NarrowgaugeError
+from narrowgauge.networks.device import choose_device
 
 
 @dataclass(frozen=True)
@@ -31,10 +31,7 @@ def choose_platform(settings: TrainingSettings) -> Platform:
     Raises:
         NarrowgaugeError: a GPU is asked for and there is none.
     """
-    gpu = torch.cuda.is_available()
-    if settings.device == "cuda" and not gpu:
-        raise NarrowgaugeError("training.device is cuda, but torch sees no GPU here; auto or cpu would train")
-    device = torch.device("cuda" if gpu and settings.device != "cpu" else "cpu")
+    device = choose_device(settings.device, "training.device")
     if settings.precision == "auto":
         # bfloat16 keeps the range of float32, so no loss scaling. On CPUs, float32 was faster or as fast for the
         # networks of this project wherever it was tried.

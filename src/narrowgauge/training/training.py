@@ -54,18 +54,23 @@ def train(
     """
     saved = checkpoints.load()
     history = list(saved.history) if saved else []
+
+    def attempt(number: int) -> Trained:
+        trainer = Trainer(graph, Attempt(number, seed, settings), *data, platform)
+        if saved and saved.attempt == number:
+            trainer.restore(saved.tensors)
+        done = sum(epoch.attempt == number for epoch in history)
+        for epoch in range(done + 1, settings.epochs + 1):
+            history.append(last := trainer.run_epoch(epoch))
+            report(last)
+            if last.train_loss is None or (epoch == settings.epochs and last.validation_loss is None):
+                return Trained(trainer.result(), tuple(history), "diverged")
+            checkpoints.save(Checkpoint(number, trainer.state(), tuple(history)))
+        return Trained(trainer.result(), tuple(history), "trained")
+
     with reproducible(threads):
         for number in range(saved.attempt if saved else 0, _ATTEMPTS):
-            trainer = Trainer(graph, Attempt(number, seed, settings), *data, platform)
-            if saved and saved.attempt == number:
-                trainer.restore(saved.tensors)
-            done = sum(epoch.attempt == number for epoch in history)
-            for epoch in range(done + 1, settings.epochs + 1):
-                history.append(trainer.run_epoch(epoch))
-                report(history[-1])
-                if history[-1].train_loss is None:
-                    break
-                checkpoints.save(Checkpoint(number, trainer.state(), tuple(history)))
-            else:
-                return Trained(trainer.result(), tuple(history), "trained")
-    return Trained(trainer.result(), tuple(history), "diverged")
+            trained = attempt(number)
+            if trained.status == "trained":
+                break
+    return trained
