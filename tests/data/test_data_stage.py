@@ -6,6 +6,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
+from tests.data.test_sources import named_set
 
 from narrowgauge.config.data import DataSettings
 from narrowgauge.data.images import load_images
@@ -82,6 +83,43 @@ def test_a_split_keeps_the_share_of_every_class(sizes, share, seed):
 def test_a_class_too_small_to_split_is_told():
     with pytest.raises(NarrowgaugeError, match=r"validation_share 0\.1 cannot be cut from 4 images"):
         stratified_split(np.array([0, 0, 0, 1]), 0.1, 0)
+
+
+def write_parts(folder, train, test):
+    """Both parts from two sets of ``named_set``."""
+    parts = {"train": folder / "a.parquet", "test": folder / "b.parquet"}
+    for path, (names, labels) in zip(parts.values(), (train, test), strict=True):
+        named_set(path, names, labels)
+    write_digits(folder, name="parquet", **parts)
+
+
+def test_few_images_of_a_class_are_told(tmp_path, capsys):
+    write_parts(tmp_path, (list("abc"), [0] * 40 + [1] * 2 + [2] * 40), (list("abc"), [2, 1, 0]))
+    assert "validation says nothing of these labels, which have too few images: [1]" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("train", "test", "message"),
+    [
+        ((["cat", "dog"], [0, 1] * 20), (["dog", "cat"], [0]), "the classes are dog, cat, those of .* cat, dog"),
+        (([], [0, 1, 3] * 20), ([], [0, 2, 3]), r"no training image has these labels of test images: \[2\]"),
+        ((["a", "b"], [0, 1] * 20), (["a", "b"], [0, 1] * 20), r"b\.parquet is among the training images too"),
+    ],
+)
+def test_parts_that_do_not_belong_together_are_told(tmp_path, train, test, message):
+    with pytest.raises(NarrowgaugeError, match=message):
+        write_parts(tmp_path, train, test)
+
+
+def test_images_that_were_moved_are_the_same(tmp_path):
+    hashes = []
+    for name in ("here", "there"):
+        (tmp_path / name).mkdir()
+        named_set(tmp_path / name / "a.parquet", ["a", "b"], [0, 1] * 20)
+        named_set(tmp_path / name / "b.parquet", ["a", "b"], [0, 1, 1])
+        parts = {"train": tmp_path / name / "a.parquet", "test": tmp_path / name / "b.parquet"}
+        hashes.append([split.content_hash for split in write_digits(tmp_path / name, name="parquet", **parts).values()])
+    assert hashes[0] == hashes[1]
 
 
 def test_a_label_beyond_the_classes_is_named_with_its_image(tmp_path):

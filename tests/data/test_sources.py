@@ -44,6 +44,13 @@ def write_set(path, images, labels, column="img", metadata=None):
     return path
 
 
+def named_set(path, names, labels):
+    """Images whose classes are named as the hub's own library does."""
+    described = {"info": {"features": {"label": {"names": names, "_type": "ClassLabel"}}}}
+    images = [encoded(image) for image in random_pixels(len(labels), 8, 8)]
+    return write_set(path, images, labels, metadata={"huggingface": json.dumps(described)})
+
+
 def from_parquet(path, part="training"):
     return read_examples(DataSettings(name="parquet", train=path, test=path), part)
 
@@ -95,17 +102,58 @@ class TestParquet:
         assert images.shape == (2, 3, 32, 32)
         assert np.abs(images.astype(int) - 90).max() <= 1
 
+    @pytest.mark.parametrize(
+        ("pixels", "mode", "expected"),
+        [
+            (np.array([[0, 2000, 32768, 65535]], np.uint16), None, [0, 7, 128, 255]),
+            # A black drawing on transparent ground; half of it half transparent.
+            (np.array([[[0, 255], [0, 0], [0, 128], [0, 255]]], np.uint8), "LA", [0, 255, 127, 0]),
+            (np.array([[[0, 0, 0, 255], [9, 9, 9, 0], [0, 0, 0, 128], [70, 70, 70, 255]]], np.uint8), "RGBA", None),
+        ],
+    )
+    def test_deep_and_transparent_images_look_as_they_do_elsewhere(self, tmp_path, pixels, mode, expected):
+        tiled = np.tile(pixels, (32, 8, *[1] * (pixels.ndim - 2)))
+        path = write_set(tmp_path / "a.parquet", [encoded(tiled)], [0])
+        assert mode is None or Image.open(io.BytesIO(encoded(tiled))).mode == mode
+        row = from_parquet(path).images[0, :, 0, :4].astype(int)
+        assert np.abs(row - (expected or [0, 255, 127, 70])).max() <= 1
+
+    def test_what_a_camera_says_is_up_is_up(self, tmp_path):
+        pixels = random_pixels(1, 32, 32, 3)[0]
+        buffer = io.BytesIO()
+        exif = Image.Exif()
+        exif[0x0112] = 6  # orientation: to be turned by 90 degrees to the right
+        Image.fromarray(pixels).save(buffer, "PNG", exif=exif)
+        path = write_set(tmp_path / "a.parquet", [buffer.getvalue()], [0])
+        np.testing.assert_array_equal(from_parquet(path).images[0], np.rot90(pixels, -1).transpose(2, 0, 1))
+
+    def test_pixels_of_unknown_meaning_are_refused(self, tmp_path):
+        path = write_set(tmp_path / "a.parquet", [encoded(np.full((4, 4), 0.5, np.float32), "TIFF")], [0])
+        with pytest.raises(NarrowgaugeError, match=r"a\.parquet, row 0: .*32-bit numbers \(mode F\)"):
+            from_parquet(path)
+
+    def test_the_hub_keeps_both_parts_in_one_folder(self, tmp_path):
+        image = encoded(random_pixels(1, 8, 8)[0])
+        for name in ("train-00000-of-00002", "train-00001-of-00002", "test-00000-of-00001", "._train-hidden"):
+            write_set(tmp_path / f"{name}.parquet", [image], [0])
+        examples = from_parquet(tmp_path / "train-*")
+        assert list(examples.files) == ["train-00000-of-00002.parquet", "train-00001-of-00002.parquet"]
+        (tmp_path / "train-00001-of-00002.parquet").unlink()
+        with pytest.raises(NarrowgaugeError, match=r"train-00001-of-00002\.parquet is missing beside train-00000"):
+            from_parquet(tmp_path / "train-*.parquet")
+        assert from_parquet(tmp_path / "train-00000-of-00002.parquet").labels.tolist() == [0], "by name, one will do"
+
     def test_class_names_of_the_hub_are_kept(self, tmp_path):
-        described = {"info": {"features": {"label": {"names": ["cat", "dog", "newt"], "_type": "ClassLabel"}}}}
-        path = write_set(
-            tmp_path / "a.parquet",
-            [encoded(random_pixels(1, 8, 8)[0])],
-            [1],
-            metadata={"huggingface": json.dumps(described)},
-        )
+        path = named_set(tmp_path / "a.parquet", ["cat", "dog", "newt"], [1])
         examples = from_parquet(path)
         assert examples.class_names == ("cat", "dog", "newt")
         assert examples.classes == 3
+
+    def test_files_that_name_their_classes_otherwise_are_no_set(self, tmp_path):
+        named_set(tmp_path / "a.parquet", ["cat", "dog"], [1])
+        named_set(tmp_path / "b.parquet", ["dog", "cat"], [1])
+        with pytest.raises(NarrowgaugeError, match=r"b\.parquet names its classes dog, cat, but .*a\.parquet cat, dog"):
+            from_parquet(tmp_path)
 
     def test_a_broken_image_is_named_by_file_and_row(self, tmp_path):
         good = encoded(random_pixels(1, 32, 32, 3)[0])
@@ -121,6 +169,8 @@ class TestParquet:
             ({"img": [{"bytes": b""}]}, "has no column label"),
             ({"img": [{"bytes": b""}], "label": ["cat"]}, "column label is string; it must be an integer"),
             ({"img": [{"bytes": b""}], "label": [-1]}, "row 0: label is -1"),
+            ({"img": [{"bytes": b""}], "label": pa.array([2**63], pa.uint64())}, "row 0: label is 9223372036854775808"),
+            ({"img": [{"bytes": "text"}], "label": [0]}, "row 0: the image cannot be decoded"),
             ({"img": pa.array([{"bytes": None}], pa.struct([("bytes", pa.binary())])), "label": [0]}, "no bytes"),
         ],
     )

@@ -22,11 +22,11 @@ class DataSettings(Section):
     """With `cifar10`: the folder that holds `cifar-10-batches-py`, or into which it is downloaded."""
 
     train: LocalPath | None = Field(default=None, validate_default=True)
-    """With `parquet`: the file of training images, or a folder whose `.parquet` files are read in the order of their
-    names."""
+    """With `parquet`: the file of training images, a folder whose `.parquet` files are read in the order of their
+    names, or a pattern of such names in a folder (`data/train-*.parquet`)."""
 
     test: LocalPath | None = Field(default=None, validate_default=True)
-    """With `parquet`: the file of test images, or a folder of such files."""
+    """With `parquet`: the file of test images, a folder of such files, or a pattern."""
 
     classes: int = Field(10, ge=2)
     """Number of classes that the networks tell apart; labels are 0 to one less."""
@@ -45,4 +45,13 @@ class DataSettings(Section):
         if info.data.get("name") == owner and path is None:
             what = "a folder" if owner == "cifar10" else "a Parquet file of images, or a folder of them"
             raise ValueError(f"{what}: `data.name` is {owner}")
+        if path is not None and "name" in info.data and info.data["name"] != owner:
+            raise ValueError(f"nothing: it is for `data.name: {owner}`, and this is {info.data['name']}")
+        return path
+
+    @field_validator("folder", "train", "test", mode="before")
+    @classmethod
+    def _not_empty(cls, path: object) -> object:
+        if path == "":
+            raise ValueError("a path, or nothing at all")
         return path

@@ -41,5 +41,5 @@ class Examples:
 
     @property
     def classes(self) -> int:
-        """How many classes there are: the named ones, else up to the largest label."""
-        return len(self.class_names) if self.class_names else int(self.labels.max()) + 1
+        """How many classes there are: up to the largest label, or more if more have names."""
+        return max(len(self.class_names or ()), int(self.labels.max()) + 1)

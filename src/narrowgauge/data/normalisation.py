@@ -8,6 +8,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 _LEVELS = 256
+# Counting takes eight bytes for a pixel.
+_IMAGES_AT_A_TIME = 4096
 
 
 @dataclass(frozen=True)
@@ -42,10 +44,15 @@ def measure(images: NDArray[np.uint8]) -> Normalisation:
     levels = np.arange(_LEVELS)
     means, stds = [], []
     for channel in range(images.shape[1]):
-        counts = np.bincount(images[:, channel].reshape(-1), minlength=_LEVELS)
+        counts = _counts(images[:, channel])
         total = int(counts.sum())
         first, second = int(counts @ levels), int(counts @ levels**2)
         variance = (total * second - first**2) / total**2
         means.append(first / total / (_LEVELS - 1))
         stds.append(variance**0.5 / (_LEVELS - 1) or 1.0)
     return Normalisation(tuple(means), tuple(stds))
+
+
+def _counts(channel: NDArray[np.uint8]) -> NDArray[np.int64]:
+    parts = (channel[start : start + _IMAGES_AT_A_TIME] for start in range(0, len(channel), _IMAGES_AT_A_TIME))
+    return np.sum([np.bincount(part.reshape(-1), minlength=_LEVELS) for part in parts], axis=0)

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
@@ -10,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
-from PIL import Image, UnidentifiedImageError
+from PIL import Image, ImageOps
 
 from narrowgauge.data.examples import IMAGE_SHAPE, Examples
 from narrowgauge.data.source_files import parquet_files
@@ -20,17 +21,22 @@ from narrowgauge.errors import NarrowgaugeError
 _ROWS_AT_A_TIME = 256
 
 _IMAGE_COLUMNS = ("img", "image")
+_SHARD = re.compile(r"(?P<series>.+)-\d{5}-of-(?P<count>\d{5})\.parquet")
+_LARGEST_LABEL = 2**31 - 1
+# What transparent images are laid on.
+_GROUND = "white"
 
 
 def read_parquet(source: Path) -> Examples:
-    """All images of a Parquet file, or of a folder's Parquet files in the order of their names.
+    """All images of a Parquet file, or of several in the order of their names.
 
     Args:
-        source: file or folder. Columns: ``img`` or ``image``, a struct whose field ``bytes`` is an encoded image
-            (anything Pillow reads, of any size; it is scaled to 32 x 32), and ``label``, an integer from 0.
+        source: file, folder or pattern. Columns: ``img`` or ``image``, a struct whose field ``bytes`` is an encoded
+            image (of any size; see ``docs/data.md`` for what becomes of it), and ``label``, an integer from 0.
 
     Raises:
-        NarrowgaugeError: files, columns or labels are missing, or an image cannot be decoded (names file and row).
+        NarrowgaugeError: files, columns or labels are missing, files do not belong together, or an image cannot be
+            decoded (names file and row).
     """
     paths = _files(source)
     files = [_open(path) for path in paths]
@@ -48,21 +54,34 @@ def read_parquet(source: Path) -> Examples:
         images=images,
         labels=labels,
         indices=np.arange(count),
-        description=f"{source.resolve().parent.name}/{source.name}",
-        class_names=_class_names(files[0].schema_arrow),
+        # Without the folder: files that were moved are what they were.
+        description=paths[0].name + (f" and {len(paths) - 1} more" if len(paths) > 1 else ""),
+        class_names=_common_class_names(paths, files),
         files={path.name: _sha256(path) for path in paths},
     )
 
 
 def _files(source: Path) -> list[Path]:
-    if not source.exists():
-        raise NarrowgaugeError(
-            f"{source} does not exist; data.train and data.test name Parquet files or folders of them"
-        )
     paths = parquet_files(source)
-    if not paths:
+    if source.is_dir() and not paths:
         raise NarrowgaugeError(f"{source} holds no .parquet file")
+    if not paths:
+        raise NarrowgaugeError(
+            f"{source} does not exist; data.train and data.test name Parquet files, folders of them or patterns"
+        )
+    _check_shards({path.name for path in paths}, source)
     return paths
+
+
+def _check_shards(names: set[str], source: Path) -> None:
+    """Of files in a numbered series, as the hub cuts large sets, none may be missing."""
+    for name in sorted(names):
+        if not (found := _SHARD.fullmatch(name)) or source.is_file():
+            continue
+        series, count = found["series"], int(found["count"])
+        expected = {f"{series}-{number:05}-of-{count:05}.parquet" for number in range(count)}
+        if missing := sorted(expected - names):
+            raise NarrowgaugeError(f"{source}: {missing[0]} is missing beside {name}")
 
 
 def _open(path: Path) -> pq.ParquetFile:
@@ -79,7 +98,7 @@ def _examples_of(path: Path, file: pq.ParquetFile) -> Iterator[tuple[NDArray[np.
         for batch in file.iter_batches(batch_size=_ROWS_AT_A_TIME, columns=[column, "label"]):
             encoded = batch.column(column).field("bytes").to_pylist()
             for data, label in zip(encoded, batch.column("label").to_pylist(), strict=True):
-                if label is None or label < 0:
+                if label is None or not 0 <= label <= _LARGEST_LABEL:
                     raise NarrowgaugeError(f"{path}, row {row}: label is {label}; it must be an integer from 0")
                 yield _decoded(path, row, data), label
                 row += 1
@@ -108,12 +127,39 @@ def _decoded(path: Path, row: int, data: bytes | None) -> NDArray[np.uint8]:
     _, height, width = IMAGE_SHAPE
     try:
         with Image.open(BytesIO(data)) as opened:
-            image = opened.convert("RGB")
-    except (UnidentifiedImageError, OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+            image = _upright_rgb(opened)
+    except Exception as error:  # the readers of single formats raise all kinds
         raise NarrowgaugeError(f"{path}, row {row}: the image cannot be decoded: {error}") from error
     if image.size != (width, height):
         image = image.resize((width, height), Image.Resampling.BILINEAR)
     return np.asarray(image).transpose(2, 0, 1)
+
+
+def _upright_rgb(image: Image.Image) -> Image.Image:
+    """8 bits a channel, on the side that a camera says is up, on a ground where it is transparent."""
+    ImageOps.exif_transpose(image, in_place=True)
+    if image.mode in ("I", "F"):
+        raise ValueError(f"its pixels are 32-bit numbers (mode {image.mode}), of which nobody knows which is white")
+    if image.mode.startswith("I;16"):
+        image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
+    if image.has_transparency_data:
+        image = Image.alpha_composite(Image.new("RGBA", image.size, _GROUND), image.convert("RGBA"))
+    return image.convert("RGB")
+
+
+def _common_class_names(paths: list[Path], files: list[pq.ParquetFile]) -> tuple[str, ...] | None:
+    names = _class_names(files[0].schema_arrow)
+    for path, file in zip(paths, files, strict=True):
+        if (others := _class_names(file.schema_arrow)) != names:
+            raise NarrowgaugeError(
+                f"{path} names its classes {_listed(others)}, but {paths[0]} {_listed(names)}: they are no files of "
+                "one set"
+            )
+    return names
+
+
+def _listed(names: tuple[str, ...] | None) -> str:
+    return ", ".join(names) if names else "not at all"
 
 
 def _class_names(schema: pa.Schema) -> tuple[str, ...] | None:

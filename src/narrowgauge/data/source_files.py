@@ -18,16 +18,18 @@ def source_files(settings: DataSettings, part: str) -> list[list[str | int]] | N
     source = source_of(settings, part)
     if settings.name != "parquet" or source is None:
         return []
-    if not source.exists():
-        return None
     return [[path.name, path.stat().st_size] for path in parquet_files(source)] or None
 
 
 def source_of(settings: DataSettings, part: str) -> Path | None:
-    """The file or folder that a part of the data set is read from, with `parquet`."""
+    """The file, folder or pattern that a part of the data set is read from, with `parquet`."""
     return settings.train if part == "training" else settings.test
 
 
 def parquet_files(source: Path) -> list[Path]:
-    """A Parquet file, or a folder's Parquet files in the order of their names."""
-    return sorted(source.glob("*.parquet")) if source.is_dir() else [source]
+    """A Parquet file, a folder's, or those whose names fit a pattern (``train-*``), in the order of their names."""
+    if source.is_file():
+        return [source]
+    folder, pattern = (source, "*") if source.is_dir() else (source.parent, source.name)
+    # A Mac leaves hidden files of that ending beside those that it copies.
+    return sorted(path for path in folder.glob(pattern) if path.suffix == ".parquet" and not path.name.startswith("."))

@@ -19,7 +19,8 @@ def stratified_split(labels: NDArray[np.int64], share: float, seed: int) -> tupl
         The positions of the rest and of the part that was cut out, both ascending.
 
     Raises:
-        NarrowgaugeError: a class, or the share, is too small to be in both parts.
+        NarrowgaugeError: a class has a single image, or the share is smaller than one image of each class. A class
+            of fewer images than one in ``share`` may have none in the second part.
     """
     try:
         rest, cut = train_test_split(np.arange(len(labels)), test_size=share, random_state=seed, stratify=labels)

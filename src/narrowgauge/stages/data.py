@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from narrowgauge.artefacts.files import read, write
+from narrowgauge.artefacts.files import Artefact, read, write
 from narrowgauge.artefacts.provenance import Provenance
 from narrowgauge.artefacts.schemas.images import SCHEMA
 from narrowgauge.config.data import DataSettings
@@ -40,6 +40,8 @@ def run_training(*, settings: DataSettings, train: Path, validation: Path, code_
             f"{settings.classes - 1}"
         )
     kept, cut = stratified_split(examples.labels, settings.validation_share, settings.split_seed)
+    if unseen := np.setdiff1d(examples.labels, examples.labels[cut]).tolist():
+        print(f"validation says nothing of these labels, which have too few images: {unseen}", flush=True)
     training = examples.take(kept)
     normalisation = measure(training.images)
     attributes = {
@@ -67,19 +69,30 @@ def run_test(*, settings: DataSettings, train: Path, test: Path, code_version: s
         code_version: of this stage.
 
     Raises:
-        NarrowgaugeError: a test image has a class that no training image has.
+        NarrowgaugeError: the test part does not belong to the training part, or is the same.
     """
     examples = read_examples(settings, "test")
     training = read(train, SCHEMA, columns=["label"])
-    classes = training.attributes["classes"]
-    if examples.labels.max() >= classes:
-        raise NarrowgaugeError(
-            f"{examples.description}: the test images have label {examples.labels.max()}, "
-            f"the training images only 0 to {classes - 1}"
-        )
+    _check_test(examples, training)
     attributes = training.attributes | {"split": "test", "source": examples.description}
     provenance = _provenance(settings, "test", {**examples.files, "train": training.content_hash}, code_version)
     _write(test, examples, attributes, provenance)
+
+
+def _check_test(examples: Examples, training: Artefact) -> None:
+    """Raises if accuracy on these images would not be that of networks of the training images."""
+    if shared := [name for name, digest in examples.files.items() if digest in training.provenance.inputs.values()]:
+        raise NarrowgaugeError(
+            f"{shared[0]} is among the training images too: data.train and data.test must name different files"
+        )
+    names = training.attributes["class_names"]
+    if names and examples.class_names and list(examples.class_names) != names:
+        raise NarrowgaugeError(
+            f"{examples.description}: the classes are {', '.join(examples.class_names)}, those of the training images "
+            f"{', '.join(names)}: label 0 must mean the same in both"
+        )
+    if unknown := np.setdiff1d(examples.labels, training.table["label"].to_numpy()).tolist():
+        raise NarrowgaugeError(f"{examples.description}: no training image has these labels of test images: {unknown}")
 
 
 def _provenance(settings: DataSettings, part: str, inputs: Mapping[str, str], code_version: str) -> Provenance:
