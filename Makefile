@@ -6,19 +6,19 @@ VENV := .venv
 BIN := $(VENV)/bin
 CORES ?= all
 CONFIG ?= config.yaml
-SNAKEMAKE = PATH="$(abspath $(BIN)):$$PATH" $(BIN)/snakemake --cores $(CORES) --configfile $(CONFIG)
+SNAKEMAKE = PATH="$(abspath $(BIN)):$$PATH" $(BIN)/snakemake --cores $(CORES) --configfile "$(CONFIG)"
 
 .PHONY: run report paper test lint format docs clean
 .DEFAULT_GOAL := run
 
 run: $(VENV)/run.stamp
-	@$(BIN)/narrowgauge config $(CONFIG)
+	@$(BIN)/narrowgauge config "$(CONFIG)"
 	@$(SNAKEMAKE) --logger narrowgauge
 	@$(MAKE) --no-print-directory report
-	@$(BIN)/narrowgauge results --config $(CONFIG)
+	@$(BIN)/narrowgauge results --config "$(CONFIG)"
 
 report: $(VENV)/run.stamp
-	@$(SNAKEMAKE) --workflow-profile none --logger narrowgauge --report "$$($(BIN)/narrowgauge results --config $(CONFIG) --report-path)"
+	@$(SNAKEMAKE) --workflow-profile none --logger narrowgauge --report "$$($(BIN)/narrowgauge results --config "$(CONFIG)" --report-path)"
 
 paper: $(VENV)/run.stamp
 	@$(if $(FOLDER),,$(error FOLDER is missing: make paper FOLDER=results/digits, or the folder of the published release))

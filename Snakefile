@@ -68,6 +68,7 @@ onsuccess:
         for path in leftovers(EXPERIMENT.root):
             path.unlink(missing_ok=True)
         tidy(LAYOUT)
-    print(
-        f"Done: {LAYOUT.table('summary.md')} (`narrowgauge results` shows the best of it)"
-    )
+    if LAYOUT.table("summary.md").exists():
+        print(
+            f"Done: {LAYOUT.table('summary.md')} (`narrowgauge results` shows the best of it)"
+        )

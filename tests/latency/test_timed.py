@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 from scipy.stats import bootstrap
 
+from narrowgauge.latency.own import own_networks
 from narrowgauge.latency.timed import relative_noise
+from narrowgauge.spaces import build
 
 GOOD = np.random.default_rng(0).normal(10, 0.1, 200).tolist()
 
@@ -44,3 +46,16 @@ def test_a_device_that_did_not_hold_still_was_as_slow_as_at_some_moment_in_betwe
         noise = relative_noise(timing(GOOD, [None] * 200, 200, "invalid", reference))
         assert noise == pytest.approx(anywhere, rel=0.01)
     assert relative_noise(timing(GOOD, [None] * 200, 200, "ok", (1.0, 1.25))) < 0.01
+
+
+def test_networks_timed_on_a_restless_device_count_and_failed_ones_do_not():
+    graph = build("mobilenetv2-s6-0")
+    known = {"space": "mobilenetv2", "graph_digest": graph.digest, "macs": 1, "graph": graph.to_json()}
+    archs = {"steady": "ok", "restless": "invalid", "broken": "failed"}
+    timings = [
+        timing(GOOD, [None] * 200, 200, status, (1.0, 1.25)) | {"arch": arch, "median_ms": 10.0}
+        for arch, status in archs.items()
+    ]
+    networks = own_networks([{"arch": arch} | known for arch in archs], timings)
+    assert networks.names == ("steady", "restless")
+    assert networks.noise[1] > 10 * networks.noise[0]

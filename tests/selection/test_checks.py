@@ -44,6 +44,16 @@ def test_how_far_off_in_multiples() -> None:
         require_someone(refusals("a", [limit]), [limit])
 
 
+def test_a_hair_too_much_is_seen() -> None:
+    limit = Limit("latency_ms.pi", "ms", 5, {"a": 5.0003})
+    with pytest.raises(NarrowgaugeError) as caught:
+        require_someone(refusals("a", [limit]), [limit])
+    assert str(caught.value) == (
+        "the only candidate does not meet limits.latency_ms.pi; "
+        "nearest is a, with 5.0003 ms where limits.latency_ms.pi allows 5 (less than 0.1% too much)"
+    )
+
+
 def test_limits_that_contradict_each_other_name_the_nearest_to_all() -> None:
     with pytest.raises(NarrowgaugeError) as caught:
         require_someone(refusals("abc", [SMALL, FAST]), [SMALL, FAST])

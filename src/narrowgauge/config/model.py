@@ -5,7 +5,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import Field, WithJsonSchema
+from pydantic import AfterValidator, Field, WithJsonSchema
 
 from narrowgauge.config.base import LocalPath, Section, one_or_many
 from narrowgauge.config.benchmark import BenchmarkSettings
@@ -34,6 +34,12 @@ _RANGES_ALLOWED = "the ranges of the law: a mapping of names, each with [low, hi
 Law = Annotated[dict[str, Any], WithJsonSchema({"type": "object", "allowed": _RANGES_ALLOWED})]
 
 
+def _without_braces(path: Path) -> Path:
+    if set("{}") & set(str(path)):
+        raise ValueError("a path without { and }, which Snakemake takes for wildcards")
+    return path
+
+
 class Experiment(Section):
     """One experiment: which networks, formats and devices, and how they are trained and measured.
 
@@ -43,7 +49,7 @@ class Experiment(Section):
     experiment: ExperimentName
     """Name of the experiment, and of its folder under `results`."""
 
-    results: LocalPath = Path("results")
+    results: Annotated[LocalPath, AfterValidator(_without_braces)] = Path("results")
     """Folder of all results; this experiment's are in `<results>/<experiment>/`."""
 
     seed: int = Field(default=0, ge=0, lt=2**32)

@@ -6,22 +6,21 @@ from typing import Any
 import numpy as np
 
 from narrowgauge.graph.graph import graph_from_json
-from narrowgauge.latency.timed import TimedNetworks, relative_noise
+from narrowgauge.latency.timed import TIMED, TimedNetworks, relative_noise
 from narrowgauge.latency.work import work_matrix, work_of
 
 Row = Mapping[str, Any]
 
 
 def own_networks(candidates: Iterable[Row], timings: Iterable[Row]) -> TimedNetworks:
-    """Networks that were timed with success and are known, in the order of the timings.
+    """Networks that were timed and are known, in the order of the timings.
 
     Args:
         candidates: rows with ``arch``, ``space``, ``graph_digest``, ``macs`` and ``graph``.
-        timings: rows with ``arch``, ``status``, ``samples_ms``, ``disturbed``, ``n`` and ``median_ms``, one per
-            network.
+        timings: rows with ``arch``, ``median_ms`` and what ``relative_noise`` reads, one per network.
     """
     known = {row["arch"]: row for row in candidates}
-    good = [row for row in timings if row["status"] == "ok" and row["arch"] in known]
+    good = [row for row in timings if row["status"] in TIMED and row["arch"] in known]
     networks = [known[row["arch"]] for row in good]
     return TimedNetworks(
         names=tuple(row["arch"] for row in networks),

@@ -10,6 +10,9 @@ from numpy.typing import NDArray
 
 from narrowgauge.latency.prior import Array
 
+TIMED = ("ok", "invalid")
+"""Statuses of measurements that count: those around which the device did not hold still do so by as much as it did."""
+
 
 @dataclass(frozen=True)
 class TimedNetworks:

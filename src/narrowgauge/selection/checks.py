@@ -50,14 +50,14 @@ def require_someone(refused: Mapping[str, Sequence[Limit]], limits: Sequence[Lim
     if not refused or not all(refused.values()):
         return
     unmet = [limit for limit in limits if all(map(limit.refuses, refused))]
-    many = f"{len(refused)} candidates" if len(refused) > 1 else "candidate"
+    nobody = f"none of the {len(refused)} candidates meets" if len(refused) > 1 else "the only candidate does not meet"
     if unmet:
         lines = [_nearest_to(limit, refused) for limit in unmet]
-        raise NarrowgaugeError("; ".join([f"none of the {many} meets {_names(unmet)}", *lines]))
+        raise NarrowgaugeError("; ".join([f"{nobody} {_names(unmet)}", *lines]))
     nearest = min(refused, key=lambda name: max(limit.excess(name) for limit in limits))
     lines = [_how_far(limit, nearest) for limit in refused[nearest]]
     raise NarrowgaugeError(
-        f"none of the {many} meets all limits together, though each limit is met by some: "
+        f"{nobody} all limits together, though each limit is met by some: "
         f"nearest is {nearest}, with {' and '.join(lines)}"
     )
 
@@ -69,8 +69,12 @@ def _nearest_to(limit: Limit, candidates: Iterable[str]) -> str:
 
 def _how_far(limit: Limit, candidate: str) -> str:
     cost, over = limit.costs[candidate], limit.excess(candidate) - 1
-    by = f"{over:.1%} too much" if over < 1 else f"{over + 1:.1f} times as much"
-    return f"{_number(cost)} {limit.unit} where limits.{limit.name} allows {_number(limit.bound)} ({by})"
+    by = f"{max(over, 0.001):.1%} too much" if over < 1 else f"{over + 1:.1f} times as much"
+    if over < 0.001:
+        by = f"less than {by}"
+    bound = _number(limit.bound)
+    told = _number(cost) if _number(cost) != bound else f"{cost:,.9g}"
+    return f"{told} {limit.unit} where limits.{limit.name} allows {bound} ({by})"
 
 
 def _names(limits: Iterable[Limit]) -> str:

@@ -12,7 +12,8 @@ from narrowgauge.latency.own import own_networks
 from narrowgauge.latency.published import published_networks
 
 _NETWORK = ["arch", "space", "graph_digest", "macs", "graph"]
-_TIMING = ["arch", "runtime", "threads", "status", "samples_ms", "disturbed", "n", "median_ms"]
+_REFERENCE = ["reference_before_ms", "reference_after_ms"]
+_TIMING = ["arch", "runtime", "threads", "status", "samples_ms", "disturbed", "n", "median_ms", *_REFERENCE]
 
 
 def on_published(folder: Path, device: str, counts: Sequence[int] = COUNTS, hold_out: Path | None = None) -> Report:

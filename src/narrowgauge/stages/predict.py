@@ -17,14 +17,12 @@ from narrowgauge.graph.graph import graph_from_json
 from narrowgauge.latency.fit import FEWEST, fit
 from narrowgauge.latency.model import COVERAGE, LatencyModel
 from narrowgauge.latency.table import rows_of
-from narrowgauge.latency.timed import relative_noise
+from narrowgauge.latency.timed import TIMED, relative_noise
 from narrowgauge.latency.work import work_matrix, work_of
 
 _NETWORK = ["arch", "graph_digest", "graph"]
 _REFERENCE = ["reference_before_ms", "reference_after_ms"]
 _TIMING = ["arch", "threads", "status", "message", "samples_ms", "disturbed", "n", "median_ms", *_REFERENCE]
-# Those around which the device did not hold still count as well, by as much as it held still.
-_TIMED = ("ok", "invalid")
 
 Row = Mapping[str, Any]
 Work = Mapping[str, float]
@@ -54,7 +52,7 @@ def run(*, candidates: Path, calibration: Path, model: Path, predicted: Path, co
     predictions: list[dict[str, Any]] = []
     for threads in sorted({row["threads"] for row in timed.rows()}):
         at_hand = [row for row in known if row["threads"] == threads]
-        measured = [row for row in at_hand if row["status"] in _TIMED]
+        measured = [row for row in at_hand if row["status"] in TIMED]
         _tell_of_restless(calibration, threads, measured)
         fitted = _fitted(calibration, at_hand, measured, works)
         parts += [{"threads": threads} | row for row in rows_of(fitted, [row["arch"] for row in measured])]
@@ -93,7 +91,7 @@ def _fitted(
 
 def _too_few(calibration: Path, at_hand: Sequence[Row], measured: Sequence[Row]) -> str:
     message = f"{calibration} has times of {len(measured)} candidates and a latency model needs {FEWEST}: "
-    failed = [row for row in at_hand if row["status"] not in _TIMED]
+    failed = [row for row in at_hand if row["status"] not in TIMED]
     if failed:
         message += f"{len(failed)} could not be timed ({failed[0]['arch']}: {failed[0]['message']}); "
     return message + "list more architectures, or set calibration.enabled: false"
