@@ -108,6 +108,15 @@ def test_laws_suggest_prints_a_config_whose_samples_meet_the_limits(tmp_path):
     assert f"# {sum(met) / 20:.0%} of the samples 0-19 meet them" in result.stdout
 
 
+def test_a_law_cannot_be_fitted_to_no_limit(tmp_path):
+    config = {"experiment": "x", "architectures": ["probenet-s"], "limits": {"weight_bytes": {}}}
+    (tmp_path / "x.yaml").write_text(json.dumps(config))
+    refused = narrowgauge("laws", "suggest", "probenet_s", "--law", "s2", "--config", tmp_path / "x.yaml")
+    assert refused.returncode != 0
+    assert "limits sets no limit that a sample could meet" in refused.stderr
+    assert "Traceback" not in refused.stderr
+
+
 def test_import_and_paper_by_hand(tmp_path):
     row = {"acc": 0.9016999816894531, "flops": 35438476.0, "id": 0, "law": "s1", "params": 166093}
     row |= {"spacename": "random_net_densenet", "t_avg": 156.5, "t_std": 30.9}
@@ -138,6 +147,25 @@ def test_results_tell_which_latencies_are_of_a_device_that_did_not_hold_still(tm
     told = narrowgauge("results", "--config", "c.yaml", cwd=tmp_path)
     assert told.returncode == 0, told.stderr
     assert "0.500 ?" in told.stdout
+    assert "local, ms" in told.stdout
     assert "1 of 1 latencies (?)" in told.stdout
     assert "1 of 2 networks of a calibration" in told.stdout
     assert "delete results/digits/devices/local/calibration.parquet" in told.stdout
+
+
+def test_results_show_as_many_devices_as_fit_and_name_the_others(tmp_path):
+    facts = {"space": "fixed", "format": "e8m23", "resolved_format": "e8m23", "status": "ok", "test_accuracy": 0.9}
+    facts |= {"arch": "probenet-s", "runtime": "onnxruntime", "threads": 1, "median_ms": 0.5}
+    facts |= {"trainable_parameters": 10, "stored_parameters": 10, "macs": 100, "weight_bytes": 40}
+    rows = [dict.fromkeys(summary.SCHEMA.arrow.names) | facts | {"device": f"board-{n}"} for n in range(9)]
+    data = {"experiment": "digits", "data": "digits", "test_images": 300}
+    write(Layout(tmp_path / "results" / "digits").summary, summary.SCHEMA, rows, Provenance("aggregate", {}), data)
+    config = {"experiment": "digits", "data": {"name": "digits"}, "architectures": ["probenet-s"]}
+    (tmp_path / "c.yaml").write_text(yaml.safe_dump(config))
+    told = narrowgauge("results", "--config", "c.yaml", cwd=tmp_path)
+    assert told.returncode == 0, told.stderr
+    assert all(len(line) <= 100 for line in told.stdout.splitlines())
+    assert "board-0, ms" in told.stdout
+    assert "no room here for the latency on" in told.stdout
+    assert "board-8: see the summary table" in " ".join(told.stdout.split())
+    assert all(told.stdout.count(f"board-{n}") == 1 for n in range(9))

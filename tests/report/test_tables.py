@@ -6,7 +6,16 @@ import pandas as pd
 import pytest
 
 from narrowgauge.config.sweep import BestRule
-from narrowgauge.report.tables import best_models, choice_table, latency_note, readable, to_html, to_markdown
+from narrowgauge.report.rows import along_front
+from narrowgauge.report.tables import (
+    best_models,
+    bits_table,
+    choice_table,
+    latency_note,
+    readable,
+    to_html,
+    to_markdown,
+)
 
 
 @pytest.fixture
@@ -44,10 +53,39 @@ def test_best_model_stands_first_and_missing_values_last_as_a_dash(summary):
 
 def test_a_latency_is_marked_if_the_device_did_not_hold_still(summary):
     assert "hold still" not in latency_note(summary)
-    assert "?" not in best_models(summary).to_string()
+    assert "?" not in best_models(summary, ["local"]).to_string()
     busy = summary.assign(status=summary["status"].replace("ok", "invalid"))
     assert "hold still" in latency_note(busy)
-    assert best_models(busy).iloc[0]["median, ms"] == "0.234 ?"
+    assert best_models(busy, ["local"]).iloc[0]["median on\nlocal, ms"] == "0.234 ?"
+
+
+def test_the_best_models_show_the_fastest_good_run_on_each_device(summary):
+    runs = [
+        {"device": "broken", "status": "failed", "median_ms": None},
+        {"device": "busy", "status": "invalid", "median_ms": 0.5},
+        {"device": "busy", "status": "invalid", "median_ms": 0.4},
+        {"device": "pi3", "status": "invalid", "median_ms": 0.1},
+        {"device": "pi3", "status": "ok", "median_ms": 0.3},
+        {"device": "pi3", "status": "ok", "median_ms": 0.2},
+    ]
+    frame = pd.DataFrame([summary.iloc[-1].to_dict() | run for run in runs])
+    (row,) = best_models(frame, ["broken", "busy", "pi3"]).to_dict("records")
+    assert row["test, %"] == "94.00"
+    assert [row[f"median on\n{device}, ms"] for device in ("broken", "busy", "pi3")] == ["–", "0.400 ?", "0.200"]
+
+
+def test_models_along_the_front_are_spread_from_end_to_end():
+    size = range(1, 41)
+    front = pd.DataFrame({"arch": [f"net-{n}" for n in size], "resolved_format": "e8m23", "weight_bytes": size})
+    front["test_accuracy"] = front["weight_bytes"] / 100
+    beaten = front.assign(arch="beaten-" + front["arch"], test_accuracy=0.001)
+    frame = pd.concat([beaten, front])
+    assert along_front(frame, 4) == ["net-1", "net-14", "net-27", "net-40"]
+    assert along_front(frame, 50) == front["arch"].tolist()
+    # The largest in a small format too: it stands where it is most accurate.
+    small = front.tail(1).assign(resolved_format="e4m3", weight_bytes=0.5, test_accuracy=0.005)
+    assert along_front(pd.concat([frame, small]), 4)[-1] == "net-40"
+    assert along_front(frame.assign(test_accuracy=None), 4) == []
 
 
 def test_units_are_converted(summary):
@@ -92,3 +130,9 @@ def test_choices_on_validation_and_on_test_images_stand_side_by_side():
         ["all models", "–", "–", "–", "–", "–", "1 of 2", "+1.00"],
     ]
     assert choice_table(sweeps[:0], BestRule()).empty
+
+
+def test_bits_of_no_models_are_a_table_of_dashes():
+    columns = ["arch", "format", "bits", "weight_bytes", "validation_accuracy"]
+    table = bits_table(pd.DataFrame(columns=columns))
+    assert table.to_numpy().tolist() == [["median of all models", "–", "–", "–"]]

@@ -1,6 +1,7 @@
 """The paper's tables and figures, from the release and from results made up to be told apart."""
 
 import json
+from collections.abc import Iterable
 from itertools import product
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from narrowgauge.artefacts.schemas import summary
 from narrowgauge.errors import NarrowgaugeError
 from narrowgauge.layout import Layout
 from narrowgauge.published import release as release_files
-from narrowgauge.report import paper_tables
+from narrowgauge.report import figures, paper_tables
 from narrowgauge.stages import import_published, paper
 
 # The networks that the paper marks in its figures, as far as their ids are even.
@@ -91,9 +92,17 @@ def own(tmp_path: Path) -> Layout:
             | {"validation_accuracy": validation - loss, "test_accuracy": test - loss}
             for device in latency
         ]
+    return written(layout, rows)
+
+
+def written(layout: Layout, rows: Iterable[dict[str, object]]) -> Layout:
     attributes = {"experiment": "made-up", "data": "digits", "test_images": 100}
     write(layout.summary, summary.SCHEMA, rows, Provenance("aggregate", {}), attributes)
     return layout
+
+
+def rows_of(layout: Layout) -> list[dict[str, object]]:
+    return read(layout.summary, summary.SCHEMA).rows()
 
 
 def test_tables_of_own_results(own: Layout) -> None:
@@ -124,6 +133,78 @@ def test_networks_optimal_on_one_device_alone(own: Layout) -> None:
         "resnext-s3-0": "all devices",
         "probenet-s": "a",
     }
+
+
+def test_without_float_a_network_is_shown_in_its_most_accurate_format(own: Layout) -> None:
+    rows = read(own.summary, summary.SCHEMA).frame()
+    rows = rows[rows["resolved_format"] != "e8m23"]
+    # Noise that differs between devices, and test images that contradict the validation images.
+    hurried = (rows["resolved_format"] == "e4m3") & (rows["device"] == "a")
+    rows.loc[hurried, "median_ms"] -= 0.1
+    rows.loc[rows["resolved_format"] == "e4m3", "test_accuracy"] += 0.02
+    table = paper_tables.optimal_networks(rows).set_index("network")
+    assert set(table["format"]) == {"e5m10"}
+    assert table.loc["probenet-s", ["test, %", "a, ms", "b, ms"]].tolist() == ["68.00", "5.00", "40.00"]
+    assert table["optimal on"].to_dict() == {
+        "mobilenetv2-s4-2": "all devices",
+        "densenet-s3-0": "a",
+        "resnext-s3-0": "all devices",
+        "probenet-s": "a",
+    }
+    # Nothing but test accuracy is known.
+    table = paper_tables.optimal_networks(rows.assign(validation_accuracy=None)).set_index("network")
+    assert set(table["format"]) == {"e4m3"}
+
+
+def test_float_that_was_never_timed_is_as_good_as_none(own: Layout) -> None:
+    rows = read(own.summary, summary.SCHEMA).frame()
+    rows.loc[rows["resolved_format"] == "e8m23", "median_ms"] = None
+    assert set(paper_tables.optimal_networks(rows)["format"]) == {"e5m10"}
+
+
+def test_a_latency_of_a_device_that_did_not_hold_still_counts_nowhere(
+    own: Layout, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    restless = {"arch": "mobilenetv2-s4-2", "device": "b"}
+    rows = rows_of(own)
+    for row in rows:
+        if restless.items() <= row.items():
+            row["status"] = "invalid"
+    drawn = []
+    monkeypatch.setattr(figures, "to_svg", lambda figure: drawn.append(figure) or b"")
+    text = paper.run(layout=written(own, rows))[0].read_text()
+    assert "Latencies left out, as the device did not hold still: 3." in text
+    for name in ("under_time", "under_both"):
+        table = pd.read_csv(own.paper(f"{name}.csv")).set_index("device")
+        assert "mobilenetv2-s4-2" in table.loc["a"].to_string()
+        assert "mobilenetv2-s4-2" not in table.loc["b"].to_string()
+    optimal = pd.read_csv(own.paper("optimal_networks.csv"), dtype=str).set_index("network")
+    assert optimal.loc["mobilenetv2-s4-2", ["b, ms", "optimal on"]].tolist() == ["–", "a"]
+    # Its accuracy stays.
+    assert "84.00 (mobilenetv2-s4-2)" in own.paper("under_weights.csv").read_text()
+    *over_costs, latency = drawn
+    assert [len(points.get_offsets()) for axis in latency.axes for points in axis.collections] == [5, 5, 5, 4, 4, 4]
+    assert {len(points.get_offsets()) for figure in over_costs for points in figure.axes[0].collections} == {5}
+
+
+def test_a_table_without_rows_has_its_columns_and_a_sentence(own: Layout) -> None:
+    rows = [row | {"format": "e4m3"} for row in rows_of(own) if row["format"] == "best"]
+    text = paper.run(layout=written(own, rows))[0].read_text()
+    section = text.split("under both limits")[1].split("##")[0]
+    assert "These results have nothing to show here." in section
+    assert "|" not in section
+    table = pd.read_csv(own.paper("under_both.csv"))
+    assert table.empty
+    assert list(table)[:4] == ["device", "format", "weights up to, KiB", "10 ms"]
+
+
+def test_an_earlier_comparison_with_the_release_does_not_stay(own: Layout) -> None:
+    note = own.paper("note.txt")
+    paper.run(layout=own, published={"probenet-s": 0.7})
+    note.write_text("of someone else")
+    paper.run(layout=own)
+    assert not own.paper("beside_published.csv").exists()
+    assert note.exists()
 
 
 def test_page_of_own_results(own: Layout) -> None:

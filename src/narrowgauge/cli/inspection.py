@@ -4,6 +4,8 @@ import argparse
 import json
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from textwrap import fill
+from typing import TYPE_CHECKING
 
 from narrowgauge.cli.stages import add_config_option
 from narrowgauge.config.load import canonical_yaml, load
@@ -13,6 +15,12 @@ from narrowgauge.errors import NarrowgaugeError
 from narrowgauge.formats.format import parse_format
 from narrowgauge.layout import Layout
 from narrowgauge.spaces import build, canonical_name
+
+if TYPE_CHECKING:
+    import pandas
+
+# Characters in a line of a table.
+_WIDTH = 100
 
 
 def _describe(options: argparse.Namespace) -> None:
@@ -86,19 +94,32 @@ def _results(options: argparse.Namespace) -> None:
         return
     from narrowgauge.artefacts.files import read
     from narrowgauge.artefacts.schemas import summary
-    from narrowgauge.report.tables import best_models, to_text
 
     answer = read(layout.summary, summary.SCHEMA)
     print(f"{answer.attributes['experiment']}: the best models on {answer.attributes['data']}, by weight bytes\n")
     summarised = answer.frame()
-    print(to_text(best_models(summarised), words=2))
-    print()
+    print(f"{_best(summarised)}\n")
     for note in _restless(experiment, layout, summarised["status"]):
         print(f"{note}\n")
     files = {"Summary table": layout.table("summary.md"), "Figure": layout.figure("pareto_weights.svg")}
     for name, path in (files | {"Report": layout.report}).items():
         if path.exists():
             print(f"{name + ':':15}{path}")
+
+
+def _best(summary: "pandas.DataFrame") -> str:
+    """The best models, with their latency on as many devices as there is room for."""
+    from narrowgauge.report.tables import best_models, to_text
+
+    devices = sorted(summary["device"].unique())
+    shown, text = len(devices), to_text(best_models(summary, devices), words=2)
+    while shown > 1 and max(map(len, text.splitlines())) > _WIDTH:
+        shown -= 1
+        text = to_text(best_models(summary, devices[:shown]), words=2)
+    if shown < len(devices):
+        left = ", ".join(devices[shown:])
+        text += "\n\n" + fill(f"There is no room here for the latency on {left}: see the summary table.", _WIDTH)
+    return text
 
 
 def _restless(experiment: Experiment, layout: Layout, statuses: Iterable[str]) -> Iterator[str]:

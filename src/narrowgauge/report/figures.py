@@ -6,6 +6,7 @@ from typing import Any
 
 import matplotlib as mpl
 import pandas as pd
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import EngFormatter, FuncFormatter, LogLocator, NullFormatter
@@ -30,7 +31,11 @@ STYLE: dict[Any, Any] = {
 
 
 def pareto(
-    summary: pd.DataFrame, cost: str, label: str, limits: Mapping[str, float], devices: Sequence[str] = ("",)
+    summary: pd.DataFrame,
+    cost: str,
+    label: str,
+    limits: Mapping[str, Mapping[str, float]],
+    devices: Sequence[str] = ("",),
 ) -> Figure:
     """Test accuracy over a cost on a logarithmic axis: a colour and a front for each format, limits dashed.
 
@@ -38,28 +43,19 @@ def pareto(
         summary: rows of the summary artefact.
         cost: the column on the horizontal axis.
         label: what that axis says, with its unit.
-        limits: vertical lines, name -> value on the horizontal axis.
+        limits: vertical lines of a device's panel, device -> name -> value on the horizontal axis.
         devices: one panel for each; the empty name stands for all of them.
     """
+    styles = _styles(summary["format"])
     with mpl.rc_context(STYLE):
         figure, axes = panels(len(devices))
         for axis, device in zip(axes, devices, strict=True):
             rows = summary[summary["device"] == device] if device else summary
-            _draw_fronts(axis, rows, cost)
-            for name, value in limits.items():
-                axis.axvline(value, color="0.3", linestyle="--", linewidth=1)
-                axis.annotate(
-                    name,
-                    (value, 0.02),
-                    xytext=(3, 0),
-                    xycoords=("data", "axes fraction"),
-                    textcoords="offset points",
-                    rotation=90,
-                    color="0.3",
-                )
+            _draw_fronts(axis, rows, cost, styles)
+            _draw_limits(axis, limits.get(device, {}))
             axis.set(xlabel=label, ylabel="test accuracy, %", title=device or None)
             _logarithmic(axis, has_points=bool((rows[cost] > 0).any()))
-        add_legend(axes[0], "format")
+        add_legend(axes, "format")
         return figure
 
 
@@ -86,14 +82,37 @@ def _number(value: float, position: int) -> str:
     return f"{value:g}" if value < 1000 else EngFormatter(sep="")(value)
 
 
-def _draw_fronts(axis: Axes, rows: pd.DataFrame, cost: str) -> None:
-    for position, (name, group) in enumerate(rows.groupby("format", sort=True)):
-        points = group.dropna(subset=[cost, "test_accuracy"]).drop_duplicates(["arch", cost])
-        colour, marker = PALETTE[position % len(PALETTE)], MARKERS[position % len(MARKERS)]
+def _styles(names: pd.Series) -> dict[str, tuple[str, str]]:
+    """Colour and marker of each name; where the colours begin anew, other markers go with them."""
+    return {
+        name: (PALETTE[n % len(PALETTE)], MARKERS[(n + n // len(PALETTE)) % len(MARKERS)])
+        for n, name in enumerate(sorted(names.unique()))
+    }
+
+
+def _draw_fronts(axis: Axes, rows: pd.DataFrame, cost: str, styles: Mapping[str, tuple[str, str]]) -> None:
+    known = rows.dropna(subset=[cost, "test_accuracy"])
+    for name, group in known.groupby("format", sort=True):
+        points = group.drop_duplicates(["arch", cost])
+        colour, marker = styles[str(name)]
         accuracy = 100 * points["test_accuracy"]
         axis.scatter(points[cost], accuracy, s=26, color=colour, marker=marker, label=name, alpha=0.75, linewidths=0)
         best = points.iloc[front(points[cost], points["test_accuracy"])]
         axis.step(best[cost], 100 * best["test_accuracy"], where="post", color=colour, linewidth=1.2)
+
+
+def _draw_limits(axis: Axes, limits: Mapping[str, float]) -> None:
+    for name, value in limits.items():
+        axis.axvline(value, color="0.3", linestyle="--", linewidth=1)
+        axis.annotate(
+            name,
+            (value, 0.02),
+            xytext=(3, 0),
+            xycoords=("data", "axes fraction"),
+            textcoords="offset points",
+            rotation=90,
+            color="0.3",
+        )
 
 
 def training_curves(training: pd.DataFrame) -> Figure:
@@ -105,20 +124,31 @@ def training_curves(training: pd.DataFrame) -> Figure:
                 axis.plot(
                     curve["epoch"],
                     100 * curve["validation_accuracy"],
+                    marker=marker_of(curve["validation_accuracy"]),
                     color=PALETTE[position % len(PALETTE)],
                     linewidth=1,
                     alpha=0.8,
                     label=space if number == 0 else None,
                 )
         axis.set(xlabel="epoch", ylabel="validation accuracy, %")
-        add_legend(axis, "space")
+        add_legend([axis], "space")
         return figure
 
 
-def add_legend(axis: Axes, title: str) -> None:
-    """A legend, if there is anything to tell apart."""
-    if axis.get_legend_handles_labels()[0]:
-        axis.legend(title=title)
+def marker_of(values: pd.Series) -> str:
+    """The marker of a line through these values: none, unless there is one alone, which makes no line."""
+    return "o" if values.count() == 1 else ""
+
+
+def add_legend(axes: Sequence[Axes], title: str) -> None:
+    """One legend for all panels, on the first, of whatever is drawn in any; none if there is nothing to tell apart."""
+    drawn: dict[str, Artist] = {}
+    for axis in axes:
+        handles, names = axis.get_legend_handles_labels()
+        drawn |= zip(names, handles, strict=True)
+    if drawn:
+        names = sorted(drawn)
+        axes[0].legend([drawn[name] for name in names], names, title=title)
 
 
 def panels(count: int, width: float = 5.5, height: float = 3.8, columns: int = 3) -> tuple[Figure, list[Axes]]:

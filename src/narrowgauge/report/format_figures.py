@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from narrowgauge.report.figures import PALETTE, STYLE, add_legend, panels
+from narrowgauge.report.figures import PALETTE, STYLE, add_legend, marker_of, panels
 
 EXPONENTS, MANTISSAS = 8, 23
 
@@ -38,13 +38,14 @@ def accuracy_over_bits(sweeps: pd.DataFrame) -> Figure:
                     reached.index,
                     100 * reached,
                     where="post",
+                    marker=marker_of(reached),
                     color=PALETTE[position % len(PALETTE)],
                     linewidth=1,
                     alpha=0.8,
                     label=space if number == 0 else None,
                 )
         axis.set(xlabel="bits of a number", ylabel="validation accuracy, %", xlim=(2, 33))
-        add_legend(axis, "space")
+        add_legend([axis], "space")
         return figure
 
 

@@ -6,6 +6,7 @@ import pandas as pd
 
 from narrowgauge.published.paper import ACCURACY, BEST, ESTABLISHED, FLOAT, HALF, MEMORY_KIB, TIMES_MS, WEIGHTS_KIB
 from narrowgauge.report.pareto import front
+from narrowgauge.report.rows import once_per_format
 
 KINDS = {FLOAT: "float (e8m23)", HALF: "half (e5m10)", BEST: "best format"}
 """Format as asked for -> what the paper calls it."""
@@ -19,7 +20,7 @@ def under_weights(summary: pd.DataFrame) -> pd.DataFrame:
     Args:
         summary: rows of the summary artefact.
     """
-    networks = _on_any_device(summary)
+    networks = once_per_format(summary)
     rows = []
     for limit in WEIGHTS_KIB:
         within = networks[networks["weight_bytes"] <= 1024 * limit]
@@ -49,32 +50,36 @@ def under_both(summary: pd.DataFrame) -> pd.DataFrame:
                 within = timed[timed["weight_bytes"] <= 1024 * size]
                 cells = {f"{time} ms": _best(within[within["median_ms"] <= time], kind) for time in TIMES_MS}
                 rows.append({"device": str(device), "format": KINDS[kind], "weights up to, KiB": str(size)} | cells)
-    return pd.DataFrame(rows)
+    columns = ["device", "format", "weights up to, KiB", *(f"{time} ms" for time in TIMES_MS)]
+    return pd.DataFrame(rows, columns=columns)
 
 
 def optimal_networks(summary: pd.DataFrame) -> pd.DataFrame:
     """Networks on the front of accuracy over latency of at least one device, and on which fronts each one is.
 
-    The fronts are those in float, in which every device runs, or of all formats where float was not measured. With
-    the networks by falling accuracy, those that are optimal on one device alone stand out.
+    The fronts are those in float, in which every device runs; where float was not measured, those of each network in
+    its most accurate format. With the networks by falling accuracy, those that are optimal on one device alone stand
+    out.
     """
-    floats = summary[summary["resolved_format"] == FLOAT]
-    rows = (floats if len(floats) else summary).dropna(subset=["median_ms", "test_accuracy"])
+    timed = summary.dropna(subset=["median_ms", "test_accuracy"])
+    floats = timed[timed["resolved_format"] == FLOAT]
+    rows = floats if len(floats) else _in_best_format(timed)
     rows = rows.sort_values("median_ms").drop_duplicates(["device", "arch"])
     devices = sorted(rows["device"].unique())
     latency = rows.pivot(index="arch", columns="device", values="median_ms").reindex(columns=devices)
-    accuracy = rows.drop_duplicates("arch").set_index("arch")["test_accuracy"]
+    networks = rows.drop_duplicates("arch").set_index("arch")
+    accuracy = networks["test_accuracy"]
     optimal = {device: set(_front_of(rows[rows["device"] == device])) for device in devices}
     union = sorted(set().union(*optimal.values()), key=lambda arch: (-accuracy[arch], arch))
     table = []
     for arch in union:
         on = [device for device in devices if arch in optimal[device]]
         table.append(
-            {"network": arch, "test, %": f"{100 * accuracy[arch]:.2f}"}
+            {"network": arch, "format": networks.loc[arch, "resolved_format"], "test, %": f"{100 * accuracy[arch]:.2f}"}
             | {f"{device}, ms": _number(latency.loc[arch, device], ".2f") for device in devices}
             | {"optimal on": "all devices" if len(on) == len(devices) > 1 else ", ".join(on)}
         )
-    columns = ["network", "test, %", *(f"{device}, ms" for device in devices), "optimal on"]
+    columns = ["network", "format", "test, %", *(f"{device}, ms" for device in devices), "optimal on"]
     return pd.DataFrame(table, columns=columns)
 
 
@@ -83,7 +88,7 @@ def headline(summary: pd.DataFrame) -> pd.DataFrame:
 
     The established model is the most accurate fixed network in float.
     """
-    networks = _on_any_device(summary)
+    networks = once_per_format(summary)
     within = networks[networks["weight_bytes"] <= 1024 * MEMORY_KIB]
     fixed = within["space"] == "fixed"
     choices = {ESTABLISHED: (within[fixed], FLOAT)} | {kind: (within[~fixed], kind) for kind in KINDS}
@@ -132,19 +137,24 @@ def beside_published(summary: pd.DataFrame, published: Mapping[str, float]) -> p
     return table
 
 
-def _on_any_device(summary: pd.DataFrame) -> pd.DataFrame:
-    """One row per network and format: weights and accuracy do not depend on the device."""
-    return summary.drop_duplicates(["arch", "format"])
-
-
 def _chosen(rows: pd.DataFrame, kind: str) -> pd.Series | None:
-    """The best of a kind by validation accuracy; by test accuracy where no validation accuracy is known."""
+    """The best of a kind; none if there is no such network."""
     known = rows[rows["format"] == kind].dropna(subset=["test_accuracy"])
     if known.empty:
         return None
-    score = known["validation_accuracy"].astype(float).fillna(known["test_accuracy"].astype(float))
-    ordered = known.assign(score=score).sort_values(["score", "weight_bytes", "arch"], ascending=[False, True, True])
-    return ordered.iloc[0]
+    return _by_accuracy(known).iloc[0]
+
+
+def _in_best_format(rows: pd.DataFrame) -> pd.DataFrame:
+    """Of each network the rows in the format that is most accurate: one format on all devices, whichever is fastest."""
+    best = _by_accuracy(rows).drop_duplicates("arch")
+    return rows.merge(best[["arch", "resolved_format"]], on=["arch", "resolved_format"])
+
+
+def _by_accuracy(rows: pd.DataFrame) -> pd.DataFrame:
+    """The best first: by validation accuracy, or test accuracy where no other is known; then the smallest."""
+    score = rows["validation_accuracy"].astype(float).fillna(rows["test_accuracy"].astype(float))
+    return rows.assign(score=score).sort_values(["score", "weight_bytes", "arch"], ascending=[False, True, True])
 
 
 def _best(rows: pd.DataFrame, kind: str) -> str:

@@ -1,13 +1,14 @@
 """The summary as tables: CSV for programs, Markdown and HTML for people."""
 
 import html
+from collections.abc import Sequence
 
 import pandas as pd
 
 from narrowgauge.config.sweep import BestRule
 from narrowgauge.published.paper import RUNTIME
 from narrowgauge.quantization.tables import bits_needed, choices_on_both
-from narrowgauge.report.pareto import front
+from narrowgauge.report.rows import front_of
 
 # Column of the summary -> heading, factor, number format.
 _READABLE: dict[str, tuple[str, float, str]] = {
@@ -54,17 +55,25 @@ def latency_note(summary: pd.DataFrame) -> str:
     return note
 
 
-def front_of(summary: pd.DataFrame) -> pd.DataFrame:
-    """The rows on the Pareto front of test accuracy over weight bytes, by rising bytes."""
-    rows = summary.drop_duplicates(["arch", "resolved_format"]).reset_index(drop=True)
-    return rows.iloc[front(rows["weight_bytes"].astype(float), rows["test_accuracy"].astype(float))]
+def best_models(summary: pd.DataFrame, devices: Sequence[str]) -> pd.DataFrame:
+    """The models on the front of test accuracy over weight bytes, and a column with their latency on each device."""
+    table = readable(front_of(summary)).rename(columns={"stands for": "number format"}).iloc[::-1]
+    table = table[["architecture", "number format", "weights, KiB", "test, %"]]
+    models = list(zip(table["architecture"], table["number format"], strict=True))
+    for device in devices:
+        latency = _latencies(summary[summary["device"] == device])
+        table[f"median on\n{device}, ms"] = [latency.get(model, "–") for model in models]
+    return table
 
 
-def best_models(summary: pd.DataFrame) -> pd.DataFrame:
-    """The same rows for people: what they are and what they reach; a question mark behind an invalid latency."""
-    table = readable(front_of(summary)).rename(columns={"stands for": "number format"})
-    table["median, ms"] += table["status"].map(lambda status: " ?" if status == "invalid" else "")
-    return table[["architecture", "number format", "weights, KiB", "test, %", "median, ms"]].iloc[::-1]
+def _latencies(rows: pd.DataFrame) -> dict[tuple[str, str], str]:
+    """The fastest run of each model; where the device held still in none, a question mark stands behind it."""
+    timed = rows.dropna(subset=["median_ms"]).assign(invalid=rows["status"] == "invalid")
+    fastest = timed.sort_values(["invalid", "median_ms"]).drop_duplicates(["arch", "resolved_format"])
+    return {
+        (row.arch, row.resolved_format): f"{row.median_ms:.3f}" + (" ?" if row.invalid else "")
+        for row in fastest.itertuples()
+    }
 
 
 LOSSES = (0.5, 1.0, 2.0)
@@ -80,7 +89,7 @@ def bits_table(sweeps: pd.DataFrame) -> pd.DataFrame:
         bits_needed(sweeps.to_dict("records"), LOSSES), columns=["arch", "loss_points", "format", "bits"]
     )
     needed["text"] = needed["bits"].astype(str) + " (" + needed["format"] + ")"
-    table = needed.pivot(index="arch", columns="loss_points", values="text").reindex(columns=LOSSES)
+    table = needed.pivot(index="arch", columns="loss_points", values="text").reindex(columns=LOSSES).astype(object)
     medians = needed.groupby("loss_points")["bits"].median().reindex(LOSSES)
     table.loc["median of all models"] = [_text(bits, 1, "g") for bits in medians]
     table.columns = [f"at most {loss:g} points" for loss in LOSSES]

@@ -13,7 +13,8 @@ from narrowgauge.config.sweep import BestRule
 from narrowgauge.layout import Layout
 from narrowgauge.quantization.choice import limit_of
 from narrowgauge.report import figures, format_figures
-from narrowgauge.report.tables import bits_table, choice_table, front_of, latency_note, readable, to_html, to_markdown
+from narrowgauge.report.rows import along_front, once_per_format, steady
+from narrowgauge.report.tables import bits_table, choice_table, latency_note, readable, to_html, to_markdown
 
 # Single models in a figure: as many as a reader looks at one by one.
 _MODELS_SHOWN = 12
@@ -42,15 +43,12 @@ def run(*, layout: Layout, limits: Limits, rule: BestRule) -> None:
         write_bytes(layout.table(f"{name}.csv"), tables[name].to_csv(index=False).encode())
 
     devices = sorted(rows["device"].unique())
-    sizes = {f"limit in {fmt}": size for _, fmt, size in limits.weight_limits()}
+    sizes = {"": {f"limit in {fmt}": float(size) for _, fmt, size in limits.weight_limits()}}
     times = _latency_limits(limits, devices)
-    # Weights do not depend on the device: one of them stands for all.
-    on_one = rows[rows["device"] == devices[0]]
-    steady = rows[rows["status"] != "invalid"]
-    best = list(dict.fromkeys(front_of(rows)["arch"]))[:_MODELS_SHOWN]
+    best = along_front(rows, _MODELS_SHOWN)
     drawn = {
-        "pareto_weights": figures.pareto(on_one, "weight_bytes", "weights, bytes", sizes),
-        "pareto_latency": figures.pareto(steady, "median_ms", "median latency, ms", times, devices),
+        "pareto_weights": figures.pareto(once_per_format(rows), "weight_bytes", "weights, bytes", sizes),
+        "pareto_latency": figures.pareto(steady(rows), "median_ms", "median latency, ms", times, devices),
         "formats": format_figures.heat_map_of_spaces(sweeps),
         "formats_of_models": format_figures.heat_map_of_models(sweeps, best),
         "bits": format_figures.accuracy_over_bits(sweeps),
@@ -77,6 +75,6 @@ def _write_tables(
         write_bytes(layout.table(f"{name}.html"), to_html(table, title, captions[name]).encode())
 
 
-def _latency_limits(limits: Limits, devices: Sequence[str]) -> dict[str, float]:
+def _latency_limits(limits: Limits, devices: Sequence[str]) -> dict[str, dict[str, float]]:
     bounds = {device: limits.latency_for(device) for device in devices}
-    return {f"limit on {device}": bound for device, bound in bounds.items() if bound is not None}
+    return {device: {f"limit on {device}": bound} for device, bound in bounds.items() if bound is not None}

@@ -20,7 +20,10 @@ from narrowgauge.report.paper_tables import (
     under_time,
     under_weights,
 )
+from narrowgauge.report.rows import once_per_format, steady
 from narrowgauge.report.tables import to_markdown
+
+_NO_ROWS = "These results have nothing to show here."
 
 
 def run(*, layout: Layout, published: Mapping[str, float] | None = None) -> list[Path]:
@@ -37,7 +40,7 @@ def run(*, layout: Layout, published: Mapping[str, float] | None = None) -> list
         NarrowgaugeError: there is no summary.
     """
     artefact = read(layout.summary, summary_schema.SCHEMA)
-    rows = artefact.frame()
+    rows = steady(artefact.frame())
     origin = _origin(rows, str(artefact.attributes["data"]), int(artefact.attributes["test_images"]))
     written, parts = [], [f"# Tables and figures of the paper, from the experiment {artefact.attributes['experiment']}"]
     tables = _tables(rows)
@@ -47,11 +50,15 @@ def run(*, layout: Layout, published: Mapping[str, float] | None = None) -> list
             "Published: the release IBM/iotnets, on the original CIFAR-10.",
             beside_published(rows, published),
         )
+    else:
+        # That of an earlier call may be of other results than all the rest.
+        layout.paper("beside_published.csv").unlink(missing_ok=True)
     for name, (title, note, table) in tables.items():
         path = layout.paper(f"{name}.csv")
         write_bytes(path, table.to_csv(index=False).encode())
         written.append(path)
-        parts += [f"## {title}", to_markdown(table, f"{origin} {note}").strip()]
+        caption = f"{origin} {note}".strip()
+        parts += [f"## {title}", f"{caption}\n\n{_NO_ROWS}" if table.empty else to_markdown(table, caption).strip()]
     for name, (title, figure) in _figures(rows).items():
         path = layout.paper(f"{name}.svg")
         write_bytes(path, figures.to_svg(figure))
@@ -72,6 +79,8 @@ def _origin(rows: pd.DataFrame, data: str, images: int) -> str:
         sentences.append(f"Latency: published means of timed runs ({told}). Accuracy was published in {FLOAT} alone.")
     else:
         sentences.append("Latency: own measurements, median at batch size 1.")
+    if invalid := int((rows["status"] == "invalid").sum()):
+        sentences.append(f"Latencies left out, as the device did not hold still: {invalid}.")
     if rows["validation_accuracy"].isna().all():
         sentences.append("Networks are chosen by test accuracy, as no other is known.")
     else:
@@ -101,7 +110,7 @@ def _tables(rows: pd.DataFrame) -> dict[str, tuple[str, str, pd.DataFrame]]:
 
 def _figures(rows: pd.DataFrame) -> dict[str, tuple[str, Figure]]:
     devices = sorted(rows["device"].unique())
-    on_one = rows.drop_duplicates(["arch", "format"])
+    on_one = once_per_format(rows)
     return {
         "accuracy_parameters": (
             "Accuracy over parameters",
