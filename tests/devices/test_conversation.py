@@ -57,6 +57,30 @@ def test_a_silent_program_is_stopped(local: LocalTransport, monkeypatch: pytest.
         events(program_of(local, "import time; time.sleep(60)"), silence=0.3)
 
 
+def test_a_program_that_takes_a_file_slowly_is_not_given_up(local: LocalTransport) -> None:
+    slow = program_of(
+        local,
+        "import sys, time",
+        'print(\'{"event": "send", "sha256": "0"}\')',
+        "while b'\\1' not in sys.stdin.buffer.read(65536): time.sleep(0.1)",
+        'print(\'{"event": "taken"}\')',
+    )
+    with Conversation(slow, "inspection", {}, 1) as conversation:
+        heard = conversation.events()
+        next(heard)
+        conversation.send_file(bytes(20 * 65536) + b"\1" + bytes(65536))
+        assert next(heard) == {"event": "taken"}
+
+
+def test_signs_of_life_do_not_make_up_for_a_silent_program(
+    local: LocalTransport, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_GRACE_SECONDS", 0.1)
+    monkeypatch.setattr(module, "_HEARTBEAT_SECONDS", 0.05)
+    with pytest.raises(DeviceLostError, match="said nothing"):
+        events(program_of(local, "import time; time.sleep(5)"), silence=0.5)
+
+
 def test_a_program_that_reads_nothing_does_not_block(local: LocalTransport, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "_GRACE_SECONDS", 0.1)
     deaf = program_of(local, 'print(\'{"event": "send", "sha256": "0"}\')', "import time; time.sleep(60)")
@@ -90,8 +114,8 @@ def test_the_host_gives_signs_of_life(local: LocalTransport, monkeypatch: pytest
     assert events(listens) == [{"event": "heard", "empty": 2}]
 
 
-def test_the_bootstrap_has_nothing_that_a_shell_would_read() -> None:
-    assert not set(BOOTSTRAP) & set("\"'`$\\!\n&|<>*?")
+def test_the_bootstrap_has_nothing_that_a_shell_would_read_within_quotes() -> None:
+    assert not set(BOOTSTRAP) & set("\"'`$\\!\n")
 
 
 def test_no_setting_is_on_a_command_line_or_needs_quoting() -> None:

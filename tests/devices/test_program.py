@@ -19,13 +19,13 @@ from narrowgauge.config.benchmark import BenchmarkSettings
 from narrowgauge.config.devices import DeviceSettings
 from narrowgauge.deployment.agreement import classes_of
 from narrowgauge.deployment.host import run_on_host
-from narrowgauge.devices import onboard
+from narrowgauge.devices import onboard, session
 from narrowgauge.devices.bundle import BOOTSTRAP, program
-from narrowgauge.devices.onboard.host import HOST_GONE
+from narrowgauge.devices.onboard.host import HOST_GONE, Host
 from narrowgauge.devices.result import DeviceFacts, Failure, Success
 from narrowgauge.devices.saved import Saved, SavedResults
 from narrowgauge.devices.session import Measurement, NetworkRun, identity_of
-from narrowgauge.devices.transport import DeviceError, LocalTransport
+from narrowgauge.devices.transport import DeviceError, DeviceLostError, LocalTransport
 
 SOURCES = sorted(Path(onboard.__file__).parent.glob("*.py"))
 Network = Callable[..., Path]
@@ -191,6 +191,79 @@ def test_a_reference_that_does_not_hold_still_has_networks_measured_again_and_ca
     assert discarded.samples_ns != result.samples_ns
 
 
+def test_a_connection_that_breaks_under_a_large_file_is_no_fault_of_its_network(
+    local: LocalTransport, network: Network, measured: Measure, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Breaking(LocalTransport):
+        def command(self) -> list[str]:
+            way = "import os\nleft = 3000000\nwhile left > 0 and (some := os.read(0, 4096)): left -= os.write(1, some)"
+            return ["sh", "-c", '"$0" -c "$1" | "$0" -c "$2"', sys.executable, way, BOOTSTRAP]
+
+    monkeypatch.setattr(session, "_FIRST_PAUSE_SECONDS", 0.01)
+    monkeypatch.setattr(session, "_LOSSES_IN_VAIN", 3)
+    large = NetworkRun("large", network("large", 512, 2), 1)
+    with pytest.raises(DeviceLostError, match="it was lost 3 times in a row, with no result between"):
+        measured(Breaking(Path(local.folder), Path(local.lock)), [large])
+    assert not (tmp_path / "saved").exists()
+
+
+class Scripted(LocalTransport):
+    """This machine, where the first sessions only say some events, one after the other, and are lost."""
+
+    def __init__(self, local: LocalTransport, lost_sessions: int, *events: dict) -> None:
+        super().__init__(Path(local.folder), Path(local.lock))
+        self.sessions = 0
+        self._lost_sessions = lost_sessions
+        self._lines = [json.dumps(event) for event in events]
+
+    def command(self) -> list[str]:
+        self.sessions += 1
+        if self.sessions > self._lost_sessions:
+            return super().command()
+        says = f"import time\nfor line in {self._lines}: print(line, flush=True); time.sleep(0.3)\nexit(9)"
+        return [sys.executable, "-c", says]
+
+
+def test_a_network_that_could_not_be_sent_is_not_blamed_for_what_follows(
+    local: LocalTransport, network: Network, measured: Measure, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(session, "_FIRST_PAUSE_SECONDS", 0.01)
+    monkeypatch.setattr(session, "_LOSSES_IN_VAIN", 3)
+    lost = Scripted(local, 9, {"event": "started", "id": "n"}, {"event": "undone", "id": "n", "message": "no space"})
+    with pytest.raises(DeviceLostError, match="lost 3 times in a row"):
+        measured(lost, [NetworkRun("n", network("n"), 1)])
+    assert lost.sessions == 3
+
+
+def test_a_device_is_waited_for_from_its_loss_even_if_it_only_waited_itself(
+    local: LocalTransport,
+    network: Network,
+    measured: Measure,
+    quick: BenchmarkSettings,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(session, "_FIRST_PAUSE_SECONDS", 0.01)
+    waiting = {"event": "waiting", "message": "another measurement runs"}
+    settings = quick.model_copy(update={"reconnect_seconds": 0.2})
+    lost = Scripted(local, 2, waiting, waiting)
+    success(measured(lost, [NetworkRun("n", network("n"), 1)], settings=settings)["n"])
+    assert lost.sessions == 3
+    silent = Scripted(local, 9)
+    with pytest.raises(DeviceLostError, match="exit code 9"):
+        measured(silent, [NetworkRun("m", network("m", 9), 1)], settings=settings)
+    assert silent.sessions == 1
+
+
+def test_a_numpy_that_is_broken_is_told(
+    local: LocalTransport, network: Network, measured: Measure, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "numpy").mkdir()
+    (tmp_path / "numpy" / "__init__.py").write_text("raise ImportError('read this!\\n\\nno libopenblas.so.0')")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    with pytest.raises(DeviceError, match=r"numpy does not work on the device: read this! no libopenblas\.so\.0"):
+        measured(local, [NetworkRun("n", network("n"), 1)])
+
+
 def request(network: Path, tmp_path: Path, **changes: object) -> dict:
     def described(path: Path) -> dict:
         content = path.read_bytes()
@@ -237,6 +310,7 @@ def test_the_program_ends_with_its_host(network: Network, tmp_path: Path) -> Non
     assert process.stdin is not None
     assert process.stdout is not None
     with process:
+        assert not process.stdout.readline().strip()
         assert json.loads(process.stdout.readline())["event"] == "send"
         process.stdin.close()
         assert process.wait(60) == HOST_GONE
@@ -247,6 +321,33 @@ def test_the_program_ends_when_its_host_is_silent(network: Network, tmp_path: Pa
     process = started(program("measurement", request(network("n"), tmp_path, patience_seconds=1)))
     with process:
         assert process.wait(60) == HOST_GONE
+
+
+def test_the_program_ends_when_nobody_takes_what_it_says_and_the_host_is_silent() -> None:
+    (source, _), (_, sink) = os.pipe(), os.pipe()
+    begun = time.monotonic()
+    with pytest.raises(SystemExit) as ended:
+        Host(0.3, source, sink).say("result", text="x" * 10**6)
+    assert ended.value.code == HOST_GONE
+    assert time.monotonic() - begun < 30
+
+
+def test_a_host_that_gives_signs_of_life_may_take_its_time() -> None:
+    (source, alive), (taken, sink) = os.pipe(), os.pipe()
+
+    def listen() -> None:
+        for _ in range(10):
+            time.sleep(0.1)
+            os.write(alive, b"\n")
+        while not heard.endswith(b'"}\n'):
+            heard.extend(os.read(taken, 1 << 16))
+
+    heard = bytearray()
+    listener = Thread(target=listen, daemon=True)
+    listener.start()
+    Host(0.8, source, sink).say("result", text="x" * 10**6)
+    listener.join()
+    assert json.loads(heard) == {"event": "result", "text": "x" * 10**6}
 
 
 def test_the_measuring_process_dies_with_a_killed_program(

@@ -22,6 +22,7 @@ from narrowgauge.config.devices import DeviceSettings
 from narrowgauge.deployment.agreement import classes_of
 from narrowgauge.deployment.host import run_on_host
 from narrowgauge.devices import session, ssh
+from narrowgauge.devices.check import inspect
 from narrowgauge.devices.result import Failure, Success
 from narrowgauge.devices.session import Measurement, NetworkRun
 from narrowgauge.devices.ssh import SshTransport
@@ -126,7 +127,7 @@ def test_a_board_without_python_or_runtime_is_told_what_to_install(
 ) -> None:
     server.start()
     bare = board(server, python="/no/python")
-    with pytest.raises(DeviceError, match="it has no /no/python: install Python"):
+    with pytest.raises(DeviceError, match=r"it has no /no/python of version 3\.8 or newer: install one"):
         measured(SshTransport(bare), runs, bare)
     # -S hides what is installed; a file starts Python with it.
     python = server.folder / "bare-python"
@@ -135,6 +136,51 @@ def test_a_board_without_python_or_runtime_is_told_what_to_install(
     bare = board(server, python=str(python))
     with pytest.raises(DeviceError, match="numpy is not installed on the device"):
         measured(SshTransport(bare), runs, bare)
+
+
+def test_a_python_that_is_too_old_is_told(server: Sshd) -> None:
+    server.start()
+    python = server.folder / "old-python"
+    claim = "import sys; sys.version_info = (3, 7, 16); exec(sys.argv[2])"
+    python.write_text(f'#!/bin/sh\nexec {sys.executable} -c {shlex.quote(claim)} "$@"\n')
+    python.chmod(0o755)
+    old = board(server, python=str(python))
+    with pytest.raises(DeviceError, match=rf"it has no {python} of version 3\.8 or newer: install one"):
+        inspect(SshTransport(old), old)
+
+
+def test_a_python_in_the_home_folder_is_found(server: Sshd) -> None:
+    server.start()
+    (server.home / "python").symlink_to(sys.executable)
+    device = board(server, python="~/python")
+    assert inspect(SshTransport(device), device).executable == str(server.home / "python")
+
+
+def test_files_in_the_home_folder_are_not_taken_for_modules(server: Sshd) -> None:
+    server.start()
+    for name in ("json", "platform", "select"):
+        (server.home / f"{name}.py").write_text("raise SystemExit('somebody else')")
+    assert inspect(SshTransport(board(server)), board(server)).python == sys.version.split()[0]
+
+
+def test_a_banner_without_an_end_hides_no_event(server: Sshd, capsys: pytest.CaptureFixture[str]) -> None:
+    server.start(before="printf 'Welcome to the board'")
+    assert inspect(SshTransport(board(server)), board(server)).python == sys.version.split()[0]
+    assert capsys.readouterr().out == "board: Welcome to the board\n"
+
+
+def test_an_alias_that_stands_for_another_board_by_now_reaches_that(server: Sshd, tmp_path: Path) -> None:
+    other = Sshd(tmp_path / "other")
+    device = board(server)
+    server.start()
+    try:
+        other.start()
+        assert inspect(SshTransport(device), device).folder == str(server.home / "narrowgauge")
+        server.config.write_text(other.config.read_text())
+        assert inspect(SshTransport(device), device).folder == str(other.home / "narrowgauge")
+    finally:
+        SshTransport(device).disconnect()
+        other.stop()
 
 
 def after(condition: Callable[[], bool], action: Callable[[], None]) -> threading.Thread:

@@ -12,8 +12,18 @@ if TYPE_CHECKING:
 
 _ONBOARD = "narrowgauge.devices.onboard"
 
-BOOTSTRAP = "import sys; exec(sys.stdin.buffer.read(int(sys.stdin.buffer.readline())))"
-"""What Python is told on its command line: to read the rest from standard input. The same for every device."""
+OLDEST_PYTHON = (3, 8)
+NO_SUCH_PYTHON = 126
+"""Exit code of a Python that is too old; also a shell's, of one that cannot be started."""
+
+BOOTSTRAP = (
+    f"import sys; sys.version_info >= {OLDEST_PYTHON} or sys.exit({NO_SUCH_PYTHON}); "
+    # The folder that it starts in, somebody's home, is no place to import modules from.
+    "sys.path[:] = filter(None, sys.path); "
+    "exec(sys.stdin.buffer.read(int(sys.stdin.buffer.readline())))"
+)
+"""What Python, however old, is told on its command line: to read the rest from standard input. The same for every
+device."""
 
 
 def program(entry: str, request: dict[str, Any]) -> bytes:

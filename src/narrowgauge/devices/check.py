@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from narrowgauge.config.benchmark import BenchmarkSettings
 from narrowgauge.config.devices import DeviceSettings
-from narrowgauge.devices.conversation import Conversation
+from narrowgauge.devices.conversation import PATIENCE_SECONDS, Conversation
 from narrowgauge.devices.reach import transport_to
 from narrowgauge.devices.reference import reference_model
 from narrowgauge.devices.result import DeviceState, Success
@@ -22,7 +22,6 @@ _SILENCE_SECONDS = 120
 _IMAGE = (3, 32, 32)
 # For a first look nobody waits long for a quiet moment.
 _QUICK_LOOK = BenchmarkSettings(patience_seconds=1, reference_within=1)
-_OLDEST_PYTHON = (3, 8)
 _FEWEST_FREE_BYTES = 100 * 2**20
 _HOTTEST_CELSIUS = 75
 # Bits of the Raspberry Pi's get_throttled that hold now: low voltage, capped clock, throttled, soft limit.
@@ -81,9 +80,13 @@ def inspect(transport: Transport, device: DeviceSettings) -> Inspected:
     """Ask a device.
 
     Raises:
-        DeviceError: it cannot be reached, or has no Python.
+        DeviceError: it cannot be reached, or has no Python that is new enough.
     """
-    request = {"folder": transport.folder, "packages": packages_for(device)}
+    request = {
+        "folder": transport.folder,
+        "packages": packages_for(device),
+        "patience_seconds": PATIENCE_SECONDS,
+    }
     with Conversation(transport, "inspection", request, _SILENCE_SECONDS) as conversation:
         facts: Any = None
         for event in conversation.events():
@@ -98,9 +101,6 @@ def findings(facts: Inspected, device: DeviceSettings) -> list[Finding]:
     """What a device lacks, and what would spoil its measurements."""
     prepare = f"narrowgauge device prepare {device.name}"
     found = []
-    if tuple(facts.python_tag) < _OLDEST_PYTHON:
-        needed = ".".join(map(str, _OLDEST_PYTHON))
-        found.append(Finding(f"Python {facts.python} is older than {needed}", "sudo apt install python3", True))
     missing = [name for name, version in facts.packages.items() if version is None]
     if missing:
         by_hand = f"there: {facts.executable} -m pip install {' '.join(missing)}"

@@ -7,6 +7,7 @@ import select
 import subprocess
 import tempfile
 import threading
+import time
 from collections import deque
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, suppress
@@ -23,6 +24,7 @@ _HEARTBEAT_SECONDS = 10.0
 # How long a program may take to end after its input did.
 _GRACE_SECONDS = 5.0
 _LINES_OF_AN_ERROR = 10
+_PIECE = 1 << 16
 _NOTHING_MORE = None
 
 Event = dict[str, Any]
@@ -42,13 +44,15 @@ class Conversation(AbstractContextManager["Conversation"]):
             transport: the way to the device.
             entry: see ``bundle.program``.
             request: see ``bundle.program``.
-            silence_seconds: the program is given up when it says nothing for so long.
+            silence_seconds: the program is given up when it says nothing for so long, and takes nothing of what is
+                sent.
 
         Raises:
             DeviceError: it cannot be started.
         """
         self._transport = transport
         self._silence_seconds = silence_seconds
+        self._moved_at = time.monotonic()
         self._last_lines: deque[str] = deque(maxlen=_LINES_OF_AN_ERROR)
         self._message: str | None = None
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115 (closed at the end of the conversation)
@@ -82,7 +86,7 @@ class Conversation(AbstractContextManager["Conversation"]):
             DeviceError: the program said that it cannot go on, or failed.
             DeviceLostError: it, or the device, is gone.
         """
-        for line in self._lines():
+        for line in filter(None, self._lines()):
             event = _event(line)
             if event is None:
                 self._last_lines.append(line)
@@ -119,8 +123,8 @@ class Conversation(AbstractContextManager["Conversation"]):
     def _lines(self) -> Iterator[str]:
         assert self._process.stdout is not None
         descriptor, begun = self._process.stdout.fileno(), b""
-        while select.select([descriptor], [], [], self._silence_seconds)[0]:
-            piece = os.read(descriptor, 1 << 16)
+        while self._speaks(descriptor):
+            piece = os.read(descriptor, _PIECE)
             if not piece:
                 return
             *lines, begun = (begun + piece).split(b"\n")
@@ -130,6 +134,14 @@ class Conversation(AbstractContextManager["Conversation"]):
             f"device {self._transport.name}: the program there said nothing for {self._silence_seconds:g} s"
         )
 
+    def _speaks(self, descriptor: int) -> bool:
+        """Wait for the program to say something; whether it does before nothing has moved, either way, for too long."""
+        self._moved_at = time.monotonic()
+        while (left := self._moved_at + self._silence_seconds - time.monotonic()) > 0:
+            if select.select([descriptor], [], [], left)[0]:
+                return True
+        return False
+
     def _send_all(self) -> None:
         assert self._process.stdin is not None
         with suppress(OSError), self._process.stdin as stream:
@@ -137,12 +149,15 @@ class Conversation(AbstractContextManager["Conversation"]):
                 try:
                     content = self._outgoing.get(timeout=_HEARTBEAT_SECONDS)
                 except queue.Empty:
-                    content = b"\n"
+                    # Not counted as taken: a connection has room for many of these.
+                    stream.write(b"\n")
+                    continue
                 if content is _NOTHING_MORE:
                     return
                 view = memoryview(content)
                 while view:
-                    view = view[stream.write(view) :]
+                    view = view[stream.write(view[:_PIECE]) :]
+                    self._moved_at = time.monotonic()
 
     def _end(self) -> None:
         """Close the program's input, which is its sign to end, and end it if that is not enough."""

@@ -16,6 +16,8 @@ from narrowgauge.devices.transport import DeviceError, Transport
 _SILENCE_SECONDS = 1800
 # The oldest glibc that wheels are still made for (manylinux 1).
 _OLDEST_GLIBC_MINOR = 5
+# A 32-bit system runs on a 64-bit kernel too, whose name is what the machine goes by.
+_32_BIT = {"aarch64": "armv7l", "x86_64": "i686"}
 _LEGACY_TAGS = {17: "manylinux2014", 12: "manylinux2010", 5: "manylinux1"}
 
 
@@ -38,6 +40,7 @@ def prepare(transport: Transport, device: DeviceSettings) -> str:
         described = [_described(wheel) for wheel in wheels]
         request = {
             "folder": transport.folder,
+            "lock": transport.lock,
             "patience_seconds": PATIENCE_SECONDS,
             "packages": packages_for(device),
             "wheels": described,
@@ -50,6 +53,8 @@ def prepare(transport: Transport, device: DeviceSettings) -> str:
                     wheel = by_digest[event["sha256"]]
                     print(f"{device.name}: sending {wheel.name}", flush=True)
                     conversation.send_file(wheel.read_bytes())
+                elif event["event"] == "waiting":
+                    print(f"{device.name}: waiting, {event['message']}", flush=True)
                 elif event["event"] == "prepared":
                     python = str(event["python"])
     return python
@@ -67,7 +72,8 @@ def fetched(facts: Inspected, device: DeviceSettings, folder: Path) -> list[Path
         DeviceError: there are none for it.
     """
     major, minor = facts.python_tag
-    platforms = platform_tags(facts.machine, *facts.libc[:2])
+    machine = _32_BIT.get(facts.machine, facts.machine) if facts.bits == 32 else facts.machine
+    platforms = platform_tags(machine, *facts.libc[:2])
     if not platforms:
         raise DeviceError(f"device {device.name}: no wheels are made for its C library: {_by_hand(facts, device)}")
     command = [
@@ -82,7 +88,7 @@ def fetched(facts: Inspected, device: DeviceSettings, folder: Path) -> list[Path
         lines = result.stderr.strip().splitlines()
         reason = next((line for line in reversed(lines) if line.startswith("ERROR")), lines[-1] if lines else "")
         raise DeviceError(
-            f"device {device.name}: no wheels for Python {facts.python} on {facts.machine} to be had ({reason}): "
+            f"device {device.name}: no wheels for Python {facts.python} on {machine} to be had ({reason}): "
             f"{_by_hand(facts, device)}"
         )
     return sorted(folder.glob("*.whl"))
@@ -92,7 +98,7 @@ def platform_tags(machine: str, libc: str, version: str) -> list[str]:
     """Platforms whose wheels run on a device, the newest first (PEP 600).
 
     Args:
-        machine: as ``platform.machine()`` says.
+        machine: as ``platform.machine()`` says on a kernel of as many bits as the system.
         libc: ``glibc``; nothing else has wheels of every runtime.
         version: of the C library, such as 2.36.
     """

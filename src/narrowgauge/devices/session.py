@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+import math
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -29,6 +30,8 @@ _SILENCE_BEYOND_TIMEOUT_SECONDS = 60
 _FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 1.0, 15.0
 # A device that was lost so often while it ran one network was lost because of it.
 _LOSSES_OF_A_CULPRIT = 3
+# And one that was lost so often in a row without a result, for no network's fault, is of no use.
+_LOSSES_IN_VAIN = 5
 
 
 @dataclass(frozen=True)
@@ -128,6 +131,7 @@ class _Sessions:
         self._saved = saved
         self._seed = seed
         self._facts: DeviceFacts | None = None
+        self._heard = False
         self._running: str | None = None
         self._undone: dict[str, str] = {}
 
@@ -161,7 +165,7 @@ class _Sessions:
         losses: Counter[str] = Counter()
         patience = _Patience(self._settings.reconnect_seconds)
         while networks:
-            self._running = None
+            self._heard, self._running = False, None
             try:
                 for name, result in self._session(networks):
                     networks = [network for network in networks if network.id != name]
@@ -170,9 +174,8 @@ class _Sessions:
                 return
             except DeviceLostError as error:
                 culprit = self._running
-                if culprit is None and self._facts is None:
-                    raise  # it was never there
-                self._tell(str(error))
+                if self._heard:
+                    patience.begin(in_vain=culprit is None)
                 if culprit is not None:
                     losses[culprit] += 1
                     # Last, so that the others are through before it can do more harm.
@@ -180,8 +183,10 @@ class _Sessions:
                     if losses[culprit] == _LOSSES_OF_A_CULPRIT:
                         networks = [network for network in networks if network.id != culprit]
                         message = f"the device was lost {_LOSSES_OF_A_CULPRIT} times while it ran this network: {error}"
+                        patience.renew()
                         yield culprit, failure(culprit, message)
-                patience.wait(error)
+                if networks:
+                    patience.wait(error, self._tell)
 
     def _session(self, networks: Sequence[RemoteNetwork]) -> Iterator[tuple[str, Result]]:
         """Results of one session as they come."""
@@ -198,6 +203,7 @@ class _Sessions:
         asked = {network.id for network in networks}
         with Conversation(self._transport, "measurement", request, silence) as conversation:
             for event in conversation.events():
+                self._heard = True
                 try:
                     self._report(event)
                     if event["event"] == "send":
@@ -221,6 +227,7 @@ class _Sessions:
         elif kind == "finished":
             self._running = None
         elif kind == "undone":
+            self._running = None
             self._undone[event["id"]] = str(event["message"])
         elif kind == "result":
             return event["id"], parse_result(event["id"], event["result"], len(self._images))
@@ -243,22 +250,35 @@ def _silently(line: str) -> None:
 
 
 class _Patience:
-    """How long a lost device is waited for."""
+    """How long a lost device is waited for; one that was never there is not."""
 
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
+        self._until = -math.inf
         self.renew()
 
     def renew(self) -> None:
-        """It is there."""
+        """A result is there."""
         self._pause = _FIRST_PAUSE_SECONDS
-        self._until = time.monotonic() + self._seconds
+        self._losses = 0
 
-    def wait(self, error: DeviceLostError) -> None:
-        """Wait before the next try; raises the error when it is time to give up."""
+    def begin(self, *, in_vain: bool) -> None:
+        """It was there, and is lost.
+
+        Args:
+            in_vain: for the fault of no network.
+        """
+        self._until = time.monotonic() + self._seconds
+        self._losses += in_vain
+
+    def wait(self, error: DeviceLostError, tell: Callable[[str], None]) -> None:
+        """Tell what happened, and wait before the next try; raises the error when it is time to give up."""
         left = self._until - time.monotonic()
         if left <= 0:
             raise error
+        if self._losses >= _LOSSES_IN_VAIN:
+            raise DeviceLostError(f"{error}; it was lost {self._losses} times in a row, with no result between")
+        tell(str(error))
         time.sleep(min(self._pause, left, _LONGEST_PAUSE_SECONDS))
         self._pause *= 2
 

@@ -1,5 +1,6 @@
 """The way to a device over the system's OpenSSH, with the user's own configuration, keys and jump hosts."""
 
+import contextlib
 import hashlib
 import os
 import re
@@ -8,7 +9,7 @@ import subprocess
 from pathlib import Path
 
 from narrowgauge.config.devices import DeviceSettings
-from narrowgauge.devices.bundle import BOOTSTRAP
+from narrowgauge.devices.bundle import BOOTSTRAP, NO_SUCH_PYTHON, OLDEST_PYTHON
 from narrowgauge.devices.transport import DeviceError, DeviceLostError
 
 # The user's configuration holds for everything else. Host keys are checked whatever it says: measurements of another
@@ -43,9 +44,9 @@ _START = (
 )
 
 _CONNECTION_FAILED = 255
-_NOT_FOUND, _NOT_EXECUTABLE = 127, 126
-# A socket's path has little more than 100 bytes; ssh adds 17 to this one while it makes it.
-_LONGEST_SOCKET = 80
+_NOT_FOUND = 127
+# A socket's path has little more than 100 bytes: 50 are its name here, and ssh adds 17 while it makes it.
+_LONGEST_FOLDER = 36
 
 
 class SshTransport:
@@ -59,7 +60,8 @@ class SshTransport:
         self.lock = device.lock.removeprefix("~/") if device.lock else f"{self.folder}/lock"
         self._host = device.host
         self._config = device.ssh_config
-        self._python = device.python
+        self._python = device.python or "python3"
+        self._prepared = None if device.python else f"{self.folder}/venv/bin/python"
 
     def command(self) -> list[str]:
         """The command that starts Python on the device."""
@@ -67,8 +69,9 @@ class SshTransport:
 
     def greeting(self) -> bytes:
         """Which Python to start."""
-        prepared = "" if self._python else f"{self.folder}/venv/bin/python"
-        return f"{prepared}\n{self._python or 'python3'}\n".encode()
+        # Without a slash it would be looked for along PATH.
+        python = re.sub("^~/", "./", self._python)
+        return f"{self._prepared or ''}\n{python}\n".encode()
 
     def disconnect(self) -> None:
         """Close the shared connection, if there is one."""
@@ -80,8 +83,12 @@ class SshTransport:
 
     def explained(self, exit_code: int, errors: str) -> DeviceError | None:
         """What is wrong with the way to the device; None if the fault is the program's."""
-        if exit_code in (_NOT_FOUND, _NOT_EXECUTABLE):
-            return self._error(f"it has no {self._python or 'python3'}: install Python 3.8 or newer there")
+        if exit_code in (_NOT_FOUND, NO_SUCH_PYTHON):
+            oldest = ".".join(map(str, OLDEST_PYTHON))
+            return self._error(
+                f"it has no {self._python} of version {oldest} or newer: install one there, or name another as "
+                "`python` of the device in the config"
+            )
         if exit_code != _CONNECTION_FAILED:
             return None
         if re.search("IDENTIFICATION HAS CHANGED|host key for .* has changed", errors):
@@ -120,18 +127,20 @@ class SshTransport:
         return ["ssh", *configured, *(part for key, value in options.items() for part in ("-o", f"{key}={value}"))]
 
     def _socket(self) -> Path:
-        # Another configuration may know other host keys: it must not find this connection.
+        # Another configuration may know other host keys: it must not find this connection. Nor must an alias that
+        # stands for another board by now: ssh puts a hash of address, port and user in the place of %C.
         identity = repr((self._host, str(self._config and self._config.absolute())))
-        return _private_folder() / hashlib.sha256(identity.encode()).hexdigest()[:16]
+        return _private_folder() / f"{hashlib.sha256(identity.encode()).hexdigest()[:9]}-%C"
 
 
 def _private_folder() -> Path:
     """A folder for sockets that nobody else can enter."""
     runtime = os.environ.get("XDG_RUNTIME_DIR", "")
     folder = Path(runtime) / "narrowgauge"
-    if not runtime or not os.access(runtime, os.W_OK) or len(str(folder)) > _LONGEST_SOCKET - 17:
+    if not runtime or not os.access(runtime, os.W_OK) or len(str(folder)) > _LONGEST_FOLDER:
         folder = Path(f"/tmp/narrowgauge-ssh-{os.getuid()}")  # noqa: S108 (checked below)
-    folder.mkdir(mode=0o700, exist_ok=True)
+    with contextlib.suppress(FileExistsError):
+        folder.mkdir(mode=0o700)
     state = folder.lstat()
     if not stat.S_ISDIR(state.st_mode) or state.st_uid != os.getuid() or state.st_mode & 0o077:
         raise DeviceError(f"{folder} must be a folder that belongs to you and that nobody else can enter: delete it")

@@ -35,7 +35,7 @@ class Transport(Protocol):
 
     @property
     def lock(self) -> str:
-        """File on the device whose lock every measurement holds."""
+        """File on the device whose lock every measurement and every preparation holds."""
 
     def command(self) -> list[str]:
         """The command that starts Python on the device with ``bundle.BOOTSTRAP``."""

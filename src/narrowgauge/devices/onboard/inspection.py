@@ -10,20 +10,21 @@ from pathlib import Path
 from typing import Any
 
 from narrowgauge.devices.onboard import machine
-from narrowgauge.devices.onboard.host import say
+from narrowgauge.devices.onboard.host import Host
 
 
 def run(request: dict[str, Any]) -> int:
     """Describe the device.
 
     Args:
-        request: ``folder``, where narrowgauge works; ``packages``, whose versions are asked for.
+        request: ``folder``, where narrowgauge works; ``packages``, modules whose versions are asked for;
+            ``patience_seconds``.
     """
     folder = Path(request["folder"])
     facts = {
         **machine.describe(),
         "state": machine.state(),
-        "packages": {name: machine.version(name) for name in request["packages"]},
+        "packages": {name: machine.installed(name) for name in request["packages"]},
         "executable": sys.executable,
         "python_tag": [sys.version_info[0], sys.version_info[1]],
         "libc": list(platform.libc_ver()),
@@ -33,5 +34,5 @@ def run(request: dict[str, Any]) -> int:
         "free_bytes": machine.free_bytes(folder.absolute()),
         "cores_for_us": sorted(os.sched_getaffinity(0)),
     }
-    say("facts", facts=facts)
+    Host(request["patience_seconds"]).say("facts", facts=facts)
     return 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.metadata
+import importlib.util
 import os
 import platform
 import shutil
@@ -57,6 +58,13 @@ def version(package: str) -> str | None:
         return importlib.metadata.version(package)
     except importlib.metadata.PackageNotFoundError:
         return None
+
+
+def installed(module: str) -> str | None:
+    """Version of a Python module, ``installed`` if no package of its name tells one; None if it is not there."""
+    spec = importlib.util.find_spec(module)
+    # What has no loader is a folder of that name, which anything may have left.
+    return None if spec is None or spec.loader is None else version(module) or "installed"
 
 
 def memory(field: str) -> int:

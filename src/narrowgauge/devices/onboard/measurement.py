@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from narrowgauge.devices.onboard.host import Host, say
+from narrowgauge.devices.onboard import machine
+from narrowgauge.devices.onboard.host import Host
 from narrowgauge.devices.onboard.store import Files, wait_for_lock
 from narrowgauge.devices.onboard.unusable import CORES_MISSING, NO_SPACE, RUNTIME_UNUSABLE, UnusableError, told
+
+if TYPE_CHECKING:
+    from narrowgauge.devices.onboard.session import Session
 
 
 def run(job: dict[str, Any]) -> int:
@@ -18,23 +21,30 @@ def run(job: dict[str, Any]) -> int:
     try:
         _check_packages("numpy", job["runtime"])
         _check_cores(job["cpus"])
-        # What it imports needs numpy.
-        from narrowgauge.devices.onboard.session import Session
-
         with wait_for_lock(Path(job["lock"]), host), Files(Path(job["folder"]), host) as files:
-            Session(job, host, files).run()
+            _session(job, host, files).run()
     except UnusableError as error:
-        say("error", message=str(error))
+        host.say("error", message=str(error))
         return error.exit_code
     except OSError as error:
-        say("error", message=told(error, job["folder"]))
+        host.say("error", message=told(error, job["folder"]))
         return NO_SPACE
     return 0
 
 
+def _session(job: dict[str, Any], host: Host, files: Files) -> Session:
+    # Only when the lock is held: until then somebody may be at work on the environment that numpy is in.
+    try:
+        from narrowgauge.devices.onboard.session import Session
+    except ImportError as error:
+        reason = " ".join(str(error).split())
+        raise UnusableError(RUNTIME_UNUSABLE, f"numpy does not work on the device: {reason}") from error
+    return Session(job, host, files)
+
+
 def _check_packages(*names: str) -> None:
     for name in names:
-        if importlib.util.find_spec(name) is None:
+        if machine.installed(name) is None:
             raise UnusableError(RUNTIME_UNUSABLE, f"{name} is not installed on the device")
 
 

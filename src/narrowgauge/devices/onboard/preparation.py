@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
-from narrowgauge.devices.onboard.host import Host, say
+from narrowgauge.devices.onboard.host import Host
+from narrowgauge.devices.onboard.store import wait_for_lock
 
 FAILED = 7
 
@@ -21,9 +23,23 @@ def run(request: dict[str, Any]) -> int:
 
     Args:
         request: ``folder``, where narrowgauge works; ``wheels``: ``name``, ``sha256`` and ``size`` of each, pip's
-            among them; ``packages`` to install; ``patience_seconds``.
+            among them; ``packages`` to install; ``lock``, which measurements hold; ``patience_seconds``.
     """
     host = Host(request["patience_seconds"])
+    try:
+        # A measurement must not lose the environment that it runs in.
+        with wait_for_lock(Path(request["lock"]), host):
+            environment = _made(request, host)
+    except (OSError, ValueError, subprocess.CalledProcessError) as error:
+        output = getattr(error, "output", None) or ""
+        host.say("error", message=f"{error}: {output.strip()[-1000:]}" if output else str(error))
+        return FAILED
+    host.say("prepared", python=str(environment / "bin" / "python"))
+    return 0
+
+
+def _made(request: dict[str, Any], host: Host) -> Path:
+    """The environment's folder."""
     folder = Path(request["folder"]).absolute()
     fresh, wheels, environment = folder / "venv.new", folder / "wheels", folder / "venv"
     try:
@@ -32,26 +48,23 @@ def run(request: dict[str, Any]) -> int:
         wheels.mkdir(parents=True)
         for wheel in request["wheels"]:
             _receive(wheel, wheels, host)
-        _call([sys.executable, "-m", "venv", "--without-pip", str(fresh)])
+        # The Python behind all links: this one may be of the environment that is about to go.
+        _call([os.path.realpath(sys.executable), "-m", "venv", "--without-pip", str(fresh)], wheels)
         (pip,) = wheels.glob("pip-*.whl")
         _call(
             [
                 *(str(fresh / "bin" / "python"), str(pip / "pip"), "install", "--no-index", "--no-cache-dir"),
                 *("--disable-pip-version-check", "--no-compile", "--find-links", str(wheels), *request["packages"]),
-            ]
+            ],
+            wheels,
         )
         shutil.rmtree(environment, ignore_errors=True)
         # Its scripts name the folder that it was made in, and nobody uses them: only its Python is called.
         fresh.rename(environment)
-    except (OSError, ValueError, subprocess.CalledProcessError) as error:
-        output = getattr(error, "output", None) or ""
-        say("error", message=f"{error}: {output.strip()[-1000:]}" if output else str(error))
-        return FAILED
+        return environment
     finally:
         for leftover in (fresh, wheels):
             shutil.rmtree(leftover, ignore_errors=True)
-    say("prepared", python=str(environment / "bin" / "python"))
-    return 0
 
 
 def _receive(wheel: dict[str, Any], folder: Path, host: Host) -> None:
@@ -61,7 +74,14 @@ def _receive(wheel: dict[str, Any], folder: Path, host: Host) -> None:
     (folder / wheel["name"]).write_bytes(content)
 
 
-def _call(command: list[str]) -> None:
+def _call(command: list[str], folder: Path) -> None:
+    """Run a command in a folder without modules: Python would look for them there first, as in the home folder."""
     subprocess.run(
-        command, check=True, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        command,
+        check=True,
+        cwd=folder,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
     )

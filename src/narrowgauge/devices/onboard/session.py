@@ -12,7 +12,7 @@ from typing import Any
 
 from narrowgauge.devices.onboard import machine, runtimes
 from narrowgauge.devices.onboard.children import apart
-from narrowgauge.devices.onboard.host import Host, say
+from narrowgauge.devices.onboard.host import Host
 from narrowgauge.devices.onboard.measuring import load_images, measure, memory_without_network, time_reference
 from narrowgauge.devices.onboard.store import Files
 from narrowgauge.devices.onboard.unusable import RUNTIME_UNUSABLE, UnusableError, told
@@ -55,7 +55,7 @@ class Session:
         memory = self._apart(functools.partial(memory_without_network, name, empty))
         if "peak_memory_bytes" not in memory:
             raise UnusableError(RUNTIME_UNUSABLE, f"{name} does not work on the device: {memory['message']}")
-        say("device", facts={**machine.describe(), "empty_memory_bytes": memory["peak_memory_bytes"]})
+        self._host.say("device", facts={**machine.describe(), "empty_memory_bytes": memory["peak_memory_bytes"]})
 
     def _reference(self) -> float:
         """Median time of the reference network, in ns."""
@@ -66,7 +66,7 @@ class Session:
         )
         if "median_ns" not in timed:
             raise UnusableError(RUNTIME_UNUSABLE, f"the reference network cannot be timed: {timed['message']}")
-        say("reference", median_ms=timed["median_ns"] / 1e6)
+        self._host.say("reference", median_ms=timed["median_ns"] / 1e6)
         return float(timed["median_ns"])
 
     def _agree(self, before: float, after: float) -> bool:
@@ -78,14 +78,15 @@ class Session:
         block: list[tuple[dict[str, Any], dict[str, Any]]] = []
         while self._queue and len(block) < self._job["reference"]["every"]:
             network = self._queue.popleft()
-            say("started", id=network["id"])
             try:
                 files = [self._files.get(file) for file in network["files"]]
             except OSError as error:
-                say("undone", id=network["id"], message=told(error, self._job["folder"]))
+                self._host.say("undone", id=network["id"], message=told(error, self._job["folder"]))
                 continue
+            # Only now: a connection that breaks under a large file is no fault of the network.
+            self._host.say("started", id=network["id"])
             result = self._apart(functools.partial(measure, self._job, network, files, self._images))
-            say("finished", id=network["id"])
+            self._host.say("finished", id=network["id"])
             if result["status"] == "ok":
                 block.append((network, result))
             else:
@@ -101,7 +102,7 @@ class Session:
         for network, result in block:
             discarded = self._discarded[network["id"]]
             if len(discarded) + 1 < self._job["reference"]["attempts"]:
-                say("invalid", id=network["id"], message=reason)
+                self._host.say("invalid", id=network["id"], message=reason)
                 discarded.append({"reason": reason, "samples_ns": result["samples_ns"]})
                 self._queue.append(network)
             else:
@@ -109,7 +110,7 @@ class Session:
 
     def _send(self, network: dict[str, Any], result: dict[str, Any], *reference_ns: float) -> None:
         facts = {"discarded": self._discarded[network["id"]], "reference_ns": [int(time) for time in reference_ns]}
-        say("result", id=network["id"], result={"id": network["id"], **result, **facts})
+        self._host.say("result", id=network["id"], result={"id": network["id"], **result, **facts})
         needed = {file["sha256"] for other in self._queue for file in other["files"]}
         for file in network["files"]:
             if file["sha256"] not in needed:

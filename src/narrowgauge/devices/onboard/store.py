@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import hashlib
 import shutil
@@ -9,16 +10,15 @@ import time
 from pathlib import Path
 from typing import IO, Any
 
-from narrowgauge.devices.onboard.host import Host, say
+from narrowgauge.devices.onboard.host import Host
 
 _LOCK_POLL_SECONDS = 0.5
 _REMINDER_SECONDS = 30.0
 
 
 def wait_for_lock(path: Path, host: Host) -> IO[str]:
-    """Wait until nobody else measures on this device. The kernel takes the lock back however its holder ends."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    lock = path.open("a")
+    """Wait until nobody else uses this device. The kernel takes the lock back however its holder ends."""
+    lock = _opened(path)
     reminder = 0.0
     while True:
         try:
@@ -26,9 +26,23 @@ def wait_for_lock(path: Path, host: Host) -> IO[str]:
             return lock
         except BlockingIOError:
             if time.monotonic() >= reminder:
-                say("waiting", message=f"another measurement runs on this device (it holds {path})")
+                host.say("waiting", message=f"another measurement or preparation runs on this device (it holds {path})")
                 reminder = time.monotonic() + _REMINDER_SECONDS
         host.wait(seconds=_LOCK_POLL_SECONDS)
+
+
+def _opened(path: Path) -> IO[str]:
+    """The lock's file, made if need be for every user to read: that is enough to lock it."""
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with contextlib.suppress(FileExistsError):
+            path.touch(exist_ok=False)
+            path.chmod(0o644)
+    try:
+        # NFS locks only what is open for writing.
+        return path.open("r+")
+    except PermissionError:
+        return path.open()
 
 
 class Files:
