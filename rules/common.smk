@@ -10,6 +10,7 @@ from narrowgauge.artefacts.check import damaged, leftovers, set_aside
 from narrowgauge.artefacts.code_version import code_version
 from narrowgauge.artefacts.files import parameter_of
 from narrowgauge.config.load import load, store_resolved
+from narrowgauge.config.yaml_file import read_yaml
 from narrowgauge.data.source_files import FILES, source_files, source_of
 from narrowgauge.errors import NarrowgaugeError
 from narrowgauge.layout import Layout
@@ -19,11 +20,20 @@ os.environ.update(
     PATH=f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
 )
 
+
+def experiment():
+    """The config: what Snakemake has made of its files and the command line."""
+    if not workflow.is_main_process:
+        # A job on a cluster parses this file anew: the config of its run counts, whatever its files say by now.
+        return load(Path(os.environ["NARROWGAUGE_CONFIG"]))
+    for path in workflow.configfiles:
+        # Of what this refuses, Snakemake's own reader makes something: of two equal keys it takes the last.
+        read_yaml(Path(path))
+    return load(config)
+
+
 try:
-    # A job on a cluster parses this file anew: the config of its run counts, whatever the file says by now.
-    EXPERIMENT = load(
-        config if workflow.is_main_process else Path(os.environ["NARROWGAUGE_CONFIG"])
-    )
+    EXPERIMENT = experiment()
 except NarrowgaugeError as error:
     raise WorkflowError(str(error)) from None
 

@@ -1,7 +1,9 @@
 """The writer and the reader: what is written is read, what is broken is refused, and nothing is left half-written."""
 
+import errno
 import os
 import signal
+import stat
 import subprocess
 import sys
 import time
@@ -16,6 +18,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from narrowgauge.artefacts import atomic
 from narrowgauge.artefacts.check import damaged, set_aside
 from narrowgauge.artefacts.content_hash import content_hash
 from narrowgauge.artefacts.files import read, write
@@ -260,6 +263,47 @@ resource.setrlimit(resource.RLIMIT_FSIZE, (2000, 2000))
     assert str(path) in result.stderr
     assert path.read_bytes() == before
     assert [file.name for file in path.parent.iterdir()] == [path.name]
+
+
+def refusing_folders(error):
+    """``os.fsync`` on a file system that flushes files and no folders."""
+    flush = os.fsync
+
+    def fsync(descriptor):
+        if stat.S_ISDIR(os.fstat(descriptor).st_mode):
+            raise OSError(error, os.strerror(error))
+        flush(descriptor)
+
+    return fsync
+
+
+@pytest.mark.parametrize("error", [errno.EINVAL, errno.ENOTSUP])
+def test_a_file_system_that_cannot_flush_folders_will_do(path, monkeypatch, error):
+    monkeypatch.setattr(atomic.os, "fsync", refusing_folders(error))
+    atomic.write_bytes(path, b"whole")
+    assert path.read_bytes() == b"whole"
+
+
+def test_a_folder_whose_flush_fails_is_told(path, monkeypatch):
+    monkeypatch.setattr(atomic.os, "fsync", refusing_folders(errno.EIO))
+    with pytest.raises(OSError, match=r"file\.parquet"):
+        atomic.write_bytes(path, b"whole")
+
+
+def test_damage_that_no_run_sees_at_its_start_is_told_with_what_helps(path):
+    data = written_weights(path)
+    times = path.stat()
+    middle = len(data) // 8
+    path.write_bytes(data[:middle] + bytes([data[middle] ^ 0xFF]) + data[middle + 1 :])
+    os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
+    assert not damaged(path.parent)
+    with pytest.raises(NarrowgaugeError, match=r"file\.parquet is broken: .*; delete it and run snakemake again$"):
+        read(path, weights.SCHEMA)
+    # A run that sees it sets it aside by itself: there is nothing to be done.
+    os.utime(path, (1, 1))
+    ((_, reason),) = damaged(path.parent)
+    assert reason.startswith("is broken: ")
+    assert "delete" not in reason
 
 
 def test_check_finds_damage_and_sets_it_aside(tmp_path):

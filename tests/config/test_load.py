@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from narrowgauge.config.load import canonical_yaml, load, store_resolved
 from narrowgauge.config.model import Experiment
 from narrowgauge.config.training import TrainingSettings
+from narrowgauge.config.yaml_file import read_yaml
 from narrowgauge.costs import costs_of
 from narrowgauge.errors import NarrowgaugeError
 from narrowgauge.spaces import build
@@ -138,8 +139,19 @@ def test_every_problem_is_told_at_once():
             "limits.weight_bytes.e9m1: 'e9m1' is no number format; did you",
         ),
         ({"limits": {"weight_bytes": {"e5m10": "1,000"}}}, "limits.weight_bytes.e5m10: '1,000'; allowed: a number of"),
+        (
+            {"limits": {"weight_bytes": {"fp16": 1, "e4m3": 3, "e5m10": 2}}},
+            "limits.weight_bytes: {'e4m3': 3, 'e5m10': 2, 'fp16': 1}; allowed: one number for each format; fp16 and",
+        ),
+        ({"limits": {"weight_bytes": {"e5m10": True}}}, "limits.weight_bytes.e5m10: true; allowed: a number of"),
+        ({"limits": {"latency_ms": {"local": True}}}, "limits.latency_ms.local: true; allowed: a number"),
+        ({"limits": {"macs": "1e-1"}}, "limits.macs: 0.1; allowed: a whole number"),
+        ({"devices": [None]}, "devices[0]: nothing given; allowed: text, or a mapping with the keys name"),
         ({"formats": ["best"]}, "formats: ['best']; allowed: best beside"),
         ({"data": {"name": "cifar10"}}, "data.folder: nothing given; allowed: a folder"),
+        ({"results": "/tmp/a{b}"}, "results: '/tmp/a{b}'; allowed: a path without { and }"),
+        ({"data": {"train": "a.parquet"}}, "data.train: 'a.parquet'; allowed: nothing: it is for `data.name: parquet`"),
+        ({"data": {"name": "cifar10", "folder": ""}}, "data.folder: ''; allowed: a path, or nothing at all"),
         ({"results": 5}, "results: 5; allowed: a path"),
         ({"seed": float("nan")}, "seed: nan; allowed: a whole number"),
         ({"seed": 1 << 40_000}, "seed: a huge number; allowed: a whole number"),
@@ -192,16 +204,21 @@ def test_laws_of_ones_own_are_drawn_like_any_other():
 
 def test_units_and_exponents_are_understood():
     # PyYAML reads 1e-2, which YAML 1.2 calls a number, as text.
-    experiment = load(
-        RIGHT
-        | {
-            "limits": {"weight_bytes": "32KiB", "activation_bytes": 10_000},
-            **yaml.safe_load("training: {learning_rate: 1e-2}"),
-        }
-    )
+    text = """
+    limits: {weight_bytes: 32KiB, activation_bytes: 10_000, memory_bytes: 1.5e5, macs: 1e6, latency_ms: 1e1}
+    training: {learning_rate: 1e-2, epochs: 2E1}
+    """
+    experiment = load(RIGHT | yaml.safe_load(text))
     assert experiment.limits.weight_bytes == 32 * 1024
     assert experiment.limits.activation_bytes == 10_000
-    assert experiment.training.learning_rate == 0.01
+    assert experiment.limits.memory_bytes == 150_000
+    assert experiment.limits.macs == 1_000_000
+    assert experiment.limits.latency_ms == 10
+    assert (experiment.training.learning_rate, experiment.training.epochs) == (0.01, 20)
+    each = load(RIGHT | yaml.safe_load("limits: {weight_bytes: {e5m10: 1e3}, latency_ms: {local: 1e1}}")).limits
+    assert (each.weight_bytes, each.latency_ms) == ({"e5m10": 1000}, {"local": 10})
+    # A name stays one.
+    assert load(RIGHT | {"experiment": "1e1"}).experiment == "1e1"
 
 
 def test_an_empty_section_takes_its_defaults():
@@ -235,14 +252,14 @@ def test_paths_may_begin_in_the_home_folder(monkeypatch, tmp_path):
 
 
 def test_what_no_result_depends_on_decides_nothing():
-    before = load(RIGHT)
+    before = load(RIGHT | {"data": {"name": "cifar10", "folder": "somewhere"}})
     after = load(
         RIGHT
         | {
             "training": {"threads": 2, "side_by_side": 3, "models_per_job": 4},
             "sweep": {"threads": 2},
             "benchmark": {"reconnect_seconds": 1, "models_per_job": 5},
-            "data": {"folder": "elsewhere"},
+            "data": {"name": "cifar10", "folder": "elsewhere"},
         }
     )
     for section in ("training", "sweep", "benchmark", "data"):
@@ -273,6 +290,10 @@ def test_latency_limits_hold_for_every_device_or_for_those_named():
             "experiment: a\nseed: 1\nexperiment: b\n",
             "line 3, column 1: not valid YAML: the key 'experiment' is there twice",
         ),
+        ("experiment: a\nseed: 010\n", "line 2, column 7: 010 would be read as 8; allowed: a decimal number"),
+        ("ids: [3, 1:30]\n", "line 1, column 10: 1:30 would be read as 90; allowed: a decimal number"),
+        ("limits: {latency_ms: 1:30.5}\n", "line 1, column 22: 1:30.5 would be read as 90.5"),
+        ("-0_7: a\n", "line 1, column 1: -0_7 would be read as -7"),
         ("experiment: !!python/object:os.system {}\n", "line 1"),
         ("seed: 2024-13-45\n", "not valid YAML: month must be in 1..12"),
         ("seed: !!int x\n", "not valid YAML"),
@@ -292,6 +313,12 @@ def test_what_is_no_config_is_told_with_file_and_line(tmp_path, text, expected):
     assert expected in str(caught.value)
 
 
+def test_what_only_looks_like_an_octal_number_or_a_time_is_read(tmp_path):
+    path = tmp_path / "mine.yaml"
+    path.write_text("[0, 00.5, 08, '010', \"1:30\", 10-19, 1_000, 0x10, 1:x, '1': 2]")
+    assert read_yaml(path) == [0, 0.5, "08", "010", "1:30", "10-19", 1000, 16, "1:x", {"1": 2}]
+
+
 def test_a_file_that_is_not_there(tmp_path):
     with pytest.raises(NarrowgaugeError, match=r"none\.yaml: there is no such config file"):
         load(tmp_path / "none.yaml")
@@ -306,6 +333,8 @@ def test_the_resolved_config_reads_back_as_the_same_experiment(tmp_path):
         "data": {"name": "cifar10", "folder": "somewhere/ä"},
         "training": {"ema_decay": 0.99, "weight_decay": 1e-5},
         "exclude": ["mobilenetv2-s6-4"],
+        # Would be a number without quotes.
+        "results": "010",
     }
     experiment = load(RIGHT | changes)
     path = store_resolved(experiment, tmp_path / "configs")

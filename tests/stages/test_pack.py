@@ -51,6 +51,22 @@ def test_weights_come_back_as_numbers_of_the_format(trained, tmp_path):
     assert (tmp_path / "packed").stat().st_size <= 2 * count + 64 + 32 * len(before)
 
 
+def test_tensors_with_values_too_large_for_the_format_are_told(trained, tmp_path, capsys):
+    tensors = {
+        "conv1.weight": np.array([1, -3], np.float32),
+        "bn1.running_mean": np.array([np.inf, np.nan], np.float32),
+        "bn1.running_var": np.array([1e3, 1e-6, -1e3], np.float32),
+    }
+    attributes = read(trained, weights.SCHEMA).attributes
+    write(trained, weights.SCHEMA, tensor_rows(tensors), Provenance("train", {}), attributes)
+    pack_artefact(trained, "e4m3", tmp_path / "packed")
+    assert capsys.readouterr().out.splitlines() == [
+        "bn1.running_var: 2 of 3 values are too large for e4m3 and become infinity"
+    ]
+    pack_artefact(trained, "bf16", tmp_path / "packed")
+    assert not capsys.readouterr().out
+
+
 def test_what_was_unpacked_packs_to_the_same_file(trained, tmp_path):
     pack_artefact(trained, "e4m5", tmp_path / "packed")
     unpack_artefact(tmp_path / "packed", tmp_path / "back.parquet")

@@ -94,6 +94,24 @@ def test_a_config_with_five_mistakes_names_all_five_before_any_job(checkout):
     assert not checkout.results.exists()
 
 
+def test_a_key_that_is_there_twice_stops_a_run_before_any_job(checkout):
+    config = checkout.folder / "config.yaml"
+    changes = checkout.folder / "changes.yaml"
+    changes.write_text("training:\n  epochs: 5\n  epochs: 500\n")
+
+    def refused(*arguments):
+        result = checkout.snakemake("--dry-run", *arguments, check=False)
+        said = result.stdout + result.stderr
+        assert "Traceback" not in said
+        assert "line 3, column 3: not valid YAML: the key 'epochs' is there twice" in said
+        return result.returncode
+
+    assert refused("--configfile", str(config), str(changes), "--config", "seed=1")
+    config.write_text(changes.read_text())
+    assert refused()
+    assert not checkout.results.exists()
+
+
 def test_the_progress_display_counts_jobs_of_each_stage(finished_once):
     assert "select: 3 of 3 candidates are trained" in finished_once.said
     lines = re.findall(r"^\[ *(\d+)/(\d+)\]  train +(\d) of 3  (\S+)", finished_once.said, flags=re.MULTILINE)

@@ -76,11 +76,11 @@ def _reason(path: Path) -> str | None:
 
 def _reason_in_full(path: Path) -> str | None:
     # pyarrow takes long to import, and most looks do not need it.
-    from narrowgauge.artefacts.files import read
+    from narrowgauge.artefacts.files import REMEDY, read
     from narrowgauge.artefacts.kinds import schema_of
 
     try:
         read(path, schema_of(path))
     except NarrowgaugeError as error:
-        return str(error).removeprefix(f"{path} ")
+        return str(error).removeprefix(f"{path} ").removesuffix(f"; {REMEDY}")
     return None

@@ -20,6 +20,7 @@ from narrowgauge.artefacts.schema import Schema
 from narrowgauge.errors import NarrowgaugeError
 
 HEADER = b"narrowgauge"
+REMEDY = "delete it and run snakemake again"
 # Few rows a group, so that one model's row can be read out of a large file; page checksums guard such partial reads.
 _ROWS_PER_GROUP = 1024
 _LARGE_BYTES = 1 << 20
@@ -162,8 +163,8 @@ def _header_of(path: Path, schema: Schema) -> dict[str, Any]:
         raise NarrowgaugeError(f"{path} holds {header['kind']}, where {schema.kind} are expected")
     if header["version"] != schema.version:
         raise NarrowgaugeError(
-            f"{path} was written in version {header['version']} of its schema, this is version {schema.version}: "
-            "delete it and run snakemake again"
+            f"{path} was written in version {header['version']} of its schema, this is version {schema.version}; "
+            f"{REMEDY}"
         )
     return header
 
@@ -260,7 +261,7 @@ def _check_columns(path: Path, schema: Schema, table: pa.Table, columns: Sequenc
 def _broken(path: Path, reason: str) -> NarrowgaugeError:
     if path.suffix != ".parquet":
         return NarrowgaugeError(f"{path} is no artefact of narrowgauge: those are .parquet files; it {reason}")
-    return NarrowgaugeError(f"{path} is broken: {reason}; run snakemake again to have it made anew")
+    return NarrowgaugeError(f"{path} is broken: {reason}; {REMEDY}")
 
 
 def _first_line(error: Exception) -> str:

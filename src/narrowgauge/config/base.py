@@ -1,5 +1,6 @@
 """What every section of the config has in common."""
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, get_args
@@ -16,6 +17,21 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from narrowgauge.errors import NarrowgaugeError
+
+_WITH_EXPONENT = re.compile(r"[-+]?(\d+(\.\d*)?|\.\d+)[eE][-+]?\d+", flags=re.ASCII)
+
+
+def a_number(value: Any) -> Any:
+    """For a key that takes numbers: the value, or the number that it is in YAML 1.2.
+
+    Raises:
+        PydanticCustomError: it is a truth value.
+    """
+    # YAML 1.1 reads yes, no, on and off as truth values, and pydantic would read those as 1 and 0.
+    if isinstance(value, bool):
+        raise PydanticCustomError("truth_value", "a truth value is no number")
+    # YAML 1.1 reads 1e6 as text, and pydantic would take that for a float alone.
+    return float(value) if isinstance(value, str) and _WITH_EXPONENT.fullmatch(value) else value
 
 
 class Section(BaseModel):
@@ -42,12 +58,10 @@ class Section(BaseModel):
 
     @field_validator("*", mode="before")
     @classmethod
-    def _no_truth_value_as_number(cls, value: Any, info: ValidationInfo) -> Any:
-        # YAML 1.1 reads yes, no, on and off as truth values, and pydantic would read those as 1 and 0.
+    def _numbers_as_written(cls, value: Any, info: ValidationInfo) -> Any:
         annotation = cls.model_fields[info.field_name or ""].annotation
-        if isinstance(value, bool) and annotation is not bool and bool not in get_args(annotation):
-            raise PydanticCustomError("truth_value", "a truth value is no number")
-        return value
+        kinds = get_args(annotation) or (annotation,)
+        return a_number(value) if int in kinds or float in kinds else value
 
 
 def _in_home(path: Path) -> Path:

@@ -3,6 +3,7 @@
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field
+from pydantic_core import PydanticCustomError
 
 from narrowgauge.config.base import LocalPath, Section, one_or_many
 from narrowgauge.config.byte_size import Bytes
@@ -92,6 +93,9 @@ class DeviceSettings(Section):
 
 
 def _from_name(entry: Any) -> Any:
+    if entry is None:
+        # A bare `-` would be a section without keys, which has its defaults: this machine.
+        raise PydanticCustomError("no_device", "nothing is no device")
     # Only for a name that stands alone: in a mapping, a forgotten host is a mistake.
     return {"name": entry} | ({} if entry == LOCAL else {"host": entry}) if isinstance(entry, str) else entry
 

@@ -1,5 +1,8 @@
 """Number formats as config names them."""
 
+import contextlib
+from collections import defaultdict
+from collections.abc import Iterable
 from typing import Annotated
 
 from pydantic import WithJsonSchema
@@ -21,6 +24,15 @@ def _format(name: str) -> str:
 
 def _format_or_best(name: str) -> str:
     return name if name == "best" else _format(name)
+
+
+def aliases_of_one_format(names: Iterable[object]) -> list[str]:
+    """The first names, out of those given, that stand for the same format; what is no name of a format is passed by."""
+    named = defaultdict(list)
+    for name in map(str, names):
+        with contextlib.suppress(NarrowgaugeError):
+            named[parse_format(name)].append(name)
+    return next((same for same in named.values() if len(same) > 1), [])
 
 
 FormatName = Annotated[str, checked_name(_format), WithJsonSchema({"type": "string", "allowed": _FORMAT})]

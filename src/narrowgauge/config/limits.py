@@ -1,15 +1,15 @@
 """The ``limits`` section: who may be trained."""
 
-from collections.abc import Sequence
-from typing import Annotated, Literal
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field, field_validator
 
-from narrowgauge.config.base import Section
+from narrowgauge.config.base import Section, a_number
 from narrowgauge.config.byte_size import Bytes
-from narrowgauge.config.format_name import FormatName
+from narrowgauge.config.format_name import FormatName, aliases_of_one_format
 
-Milliseconds = Annotated[float, Field(gt=0, strict=True)]
+Milliseconds = Annotated[float, Field(gt=0), BeforeValidator(a_number)]
 
 
 class Limits(Section):
@@ -44,6 +44,14 @@ class Limits(Section):
     at_most: int | None = Field(default=None, ge=1)
     """Train at most so many of those within the limits, spread from the fastest to the slowest along the expected
     front: those with more parameters than any faster one."""
+
+    @field_validator("weight_bytes", mode="before")
+    @classmethod
+    def _one_for_each_format(cls, limits: Any) -> Any:
+        # Under their canonical names only the last of them would be left.
+        if isinstance(limits, Mapping) and (same := aliases_of_one_format(limits)):
+            raise ValueError(f"one number for each format; {' and '.join(same)} are the same format")
+        return limits
 
     def latency_for(self, device: str) -> float | None:
         """The limit on latency, in milliseconds, that holds for a device."""

@@ -1,5 +1,6 @@
 """A config file as plain values, or one message that says what is wrong with it."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -7,9 +8,32 @@ import yaml
 
 from narrowgauge.errors import NarrowgaugeError
 
+# YAML 1.1, which PyYAML reads, takes 010 for 8 and 1:30 for 90; YAML 1.2 does not.
+_INTEGER, _FLOAT = "tag:yaml.org,2002:int", "tag:yaml.org,2002:float"
+_OCTAL_OR_SEXAGESIMAL = re.compile(r"[-+]?0[0-7_]+|.*:.*")
+
+
+class _Unclear(yaml.MarkedYAMLError):
+    """YAML that PyYAML understands, and not as it looks."""
+
 
 class _Loader(yaml.SafeLoader):
-    """PyYAML's safe loader, which also refuses a key that is there twice: YAML forbids it, PyYAML takes the last."""
+    """PyYAML's safe loader, which also refuses what it would silently read as something else.
+
+    That is a key that is there twice (YAML forbids it, PyYAML takes the last), and a number in octal or to base 60.
+    """
+
+    def compose_scalar_node(self, anchor: Any) -> yaml.ScalarNode:
+        """Compose a scalar, and look at a number as written."""
+        node = super().compose_scalar_node(anchor)
+        if node.tag in (_INTEGER, _FLOAT) and _OCTAL_OR_SEXAGESIMAL.fullmatch(node.value):
+            construct = self.construct_yaml_int if node.tag == _INTEGER else self.construct_yaml_float
+            raise _Unclear(
+                problem=f"{node.value} would be read as {construct(node)}; allowed: a decimal number without zeros in "
+                f"front, or {node.value!r} in quotes if text is meant",
+                problem_mark=node.start_mark,
+            )
+        return node
 
     def compose_mapping_node(self, anchor: Any) -> yaml.MappingNode:
         """Compose a mapping, and look at its keys as written."""
@@ -26,7 +50,7 @@ def read_yaml(path: Path) -> Any:
     """What a YAML file holds.
 
     Raises:
-        NarrowgaugeError: if the file cannot be read, or is not YAML; names the line where there is one.
+        NarrowgaugeError: if the file cannot be read, is not YAML, or is unclear; names the line where there is one.
     """
     try:
         text = path.read_bytes()
@@ -39,7 +63,8 @@ def read_yaml(path: Path) -> Any:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         where = f", line {mark.line + 1}, column {mark.column + 1}" if mark else ""
-        raise NarrowgaugeError(f"{path}{where}: not valid YAML: {error.problem or error.context}") from None
+        kind = "" if isinstance(error, _Unclear) else "not valid YAML: "
+        raise NarrowgaugeError(f"{path}{where}: {kind}{error.problem or error.context}") from None
     except yaml.YAMLError as error:
         raise NarrowgaugeError(f"{path}: not valid YAML: {error}") from None
     except RecursionError:

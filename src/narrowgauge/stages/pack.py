@@ -3,14 +3,17 @@
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from narrowgauge.artefacts.atomic import write_bytes
 from narrowgauge.artefacts.files import Artefact, read, write
 from narrowgauge.artefacts.provenance import Provenance
 from narrowgauge.artefacts.schemas import weights as weights_schema
 from narrowgauge.artefacts.tensors import tensor_rows, tensors_of
 from narrowgauge.errors import NarrowgaugeError
-from narrowgauge.formats.format import Format
-from narrowgauge.formats.packed_file import Packed, decode_packed, encode_packed
+from narrowgauge.formats import round_array
+from narrowgauge.formats.format import Format, parse_format
+from narrowgauge.formats.packed_file import Packed, Tensors, decode_packed, encode_packed
 
 # What a packed file does not hold. A network is found by it no more: see ``like``.
 _NOTHING_KNOWN: dict[str, Any] = {"arch": "", "graph": "", "status": "unpacked", "classes": 0, "mean": [], "std": []}
@@ -18,6 +21,8 @@ _NOTHING_KNOWN: dict[str, Any] = {"arch": "", "graph": "", "status": "unpacked",
 
 def pack_artefact(weights: Path, fmt: str | Format, output: Path) -> None:
     """Round every tensor of a weights artefact to a format and store it in its true size.
+
+    Tensors with values that are too large for the format are printed: those values become infinity.
 
     Args:
         weights: weights artefact.
@@ -33,6 +38,7 @@ def pack_artefact(weights: Path, fmt: str | Format, output: Path) -> None:
     except NarrowgaugeError as error:
         raise NarrowgaugeError(f"{weights}: {error}") from error
     write_bytes(output, data)
+    _print_overflows(tensors, parse_format(fmt))
 
 
 def unpack_artefact(packed: Path, output: Path, like: Path | None = None, code_version: str = "") -> None:
@@ -63,6 +69,13 @@ def unpack_artefact(packed: Path, output: Path, like: Path | None = None, code_v
     )
     attributes = model.attributes if model else _NOTHING_KNOWN
     write(output, weights_schema.SCHEMA, tensor_rows(content.tensors), provenance, attributes)
+
+
+def _print_overflows(tensors: Tensors, fmt: Format) -> None:
+    for name, tensor in tensors.items():
+        count = np.count_nonzero(np.isfinite(tensor) & ~np.isfinite(round_array(tensor, fmt)))
+        if count:
+            print(f"{name}: {count} of {tensor.size} values are too large for {fmt} and become infinity", flush=True)
 
 
 def _check_alike(packed: Path, content: Packed, model: Artefact) -> None:
