@@ -7,7 +7,7 @@ from narrowgauge.latency.prior import EXPECTED_MS, Array, cost_covariance, liken
 from narrowgauge.latency.work import TERMS
 
 # Devices, drawn from the prior, over which a design is good on average.
-_DEVICES = 48
+_DEVICES = 256
 _SEED = 0
 # Assumed of any device: deviation from the sum of terms, how far it reaches, error of a measurement.
 _AMPLITUDE, _LENGTH, _ERROR = 0.15, 1.0, 0.08
@@ -52,7 +52,9 @@ def _prior_covariance(work: Array) -> NDArray[np.float64]:
     """Covariance of the log latencies of networks, shape (n, n): the mean over devices drawn from the prior."""
     random = np.random.default_rng(_SEED)
     # How slow a device is as a whole changes no share, and so no design.
-    deviates = random.multivariate_normal(np.zeros(len(TERMS)), cost_covariance(device_spread=0.0), _DEVICES)
+    covariance = cost_covariance(device_spread=0.0)
+    # Not the default, singular vectors: equal singular values leave those to the library, and so to the processor.
+    deviates = random.multivariate_normal(np.zeros(len(TERMS)), covariance, _DEVICES, method="cholesky")
     of_costs = cost_covariance()
     total = np.zeros((len(work), len(work)))
     for costs in EXPECTED_MS * np.exp(deviates):
