@@ -91,8 +91,11 @@ def plan_packs(archs):
         before = PLANS[stage]
         PLANS[stage] = replan(before, items_of(EXPERIMENT, stage, archs), facts)
         if not only_looking and PLANS[stage] != before:
-            for pack in before.packs.keys() - PLANS[stage].packs.keys():
-                LAYOUT.pack_record(stage, pack).unlink(missing_ok=True)
+            # Those of packs that are dropped, and of a plan that was deleted: numbers are given again.
+            kept = before.packs.keys() & PLANS[stage].packs.keys()
+            for record in LAYOUT.pack_record(stage, "0").parent.glob("*.json"):
+                if record.stem not in kept:
+                    record.unlink(missing_ok=True)
             store_plan(PLANS[stage], LAYOUT.packs(stage))
     if not only_looking:
         tidy(LAYOUT)

@@ -315,8 +315,8 @@ def test_what_is_no_config_is_told_with_file_and_line(tmp_path, text, expected):
 
 def test_what_only_looks_like_an_octal_number_or_a_time_is_read(tmp_path):
     path = tmp_path / "mine.yaml"
-    path.write_text("[0, 00.5, 08, '010', \"1:30\", 10-19, 1_000, 0x10, 1:x, '1': 2]")
-    assert read_yaml(path) == [0, 0.5, "08", "010", "1:30", "10-19", 1000, 16, "1:x", {"1": 2}]
+    path.write_text("[0, 00, 00.5, 08, '010', \"1:30\", 10-19, 1_000, 0x10, 1:x, '1': 2]")
+    assert read_yaml(path) == [0, 0, 0.5, "08", "010", "1:30", "10-19", 1000, 16, "1:x", {"1": 2}]
 
 
 def test_a_file_that_is_not_there(tmp_path):
@@ -428,3 +428,13 @@ def test_whatever_a_file_holds_it_is_right_or_told_wrong(tmp_path_factory, text)
     path.write_text(text)
     with pytest.raises(NarrowgaugeError):
         load(path)
+
+
+def test_json_may_have_tabs_and_no_key_twice(tmp_path):
+    path = tmp_path / "a.json"
+    path.write_text('{\n\t"experiment": "a",\n\t"seed": 3\n}\n')
+    assert read_yaml(path) == {"experiment": "a", "seed": 3}
+    for text, said in (('{"seed": 1, "seed": 2}', "the key 'seed' is there twice"), ("{", "Expecting property name")):
+        path.write_text(text)
+        with pytest.raises(NarrowgaugeError, match=f"a\\.json: not valid JSON: {said}"):
+            read_yaml(path)

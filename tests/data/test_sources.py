@@ -118,6 +118,13 @@ class TestParquet:
         row = from_parquet(path).images[0, :, 0, :4].astype(int)
         assert np.abs(row - (expected or [0, 255, 127, 70])).max() <= 1
 
+    def test_a_level_that_is_transparent_is_so_in_16_bits_too(self, tmp_path):
+        buffer = io.BytesIO()
+        levels = np.tile(np.array([40_000, 8_000], np.uint16), (32, 16))
+        Image.fromarray(levels).save(buffer, "PNG", transparency=40_000)
+        path = write_set(tmp_path / "a.parquet", [buffer.getvalue()], [0])
+        assert from_parquet(path).images[0, 0, 0, :2].tolist() == [255, 8_000 >> 8]
+
     def test_what_a_camera_says_is_up_is_up(self, tmp_path):
         pixels = random_pixels(1, 32, 32, 3)[0]
         buffer = io.BytesIO()
@@ -138,6 +145,7 @@ class TestParquet:
             write_set(tmp_path / f"{name}.parquet", [image], [0])
         examples = from_parquet(tmp_path / "train-*")
         assert list(examples.files) == ["train-00000-of-00002.parquet", "train-00001-of-00002.parquet"]
+        assert from_parquet(tmp_path / "train**.parquet").files == examples.files
         (tmp_path / "train-00001-of-00002.parquet").unlink()
         with pytest.raises(NarrowgaugeError, match=r"train-00001-of-00002\.parquet is missing beside train-00000"):
             from_parquet(tmp_path / "train-*.parquet")

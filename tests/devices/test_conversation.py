@@ -62,10 +62,10 @@ def test_a_program_that_takes_a_file_slowly_is_not_given_up(local: LocalTranspor
         local,
         "import sys, time",
         'print(\'{"event": "send", "sha256": "0"}\')',
-        "while b'\\1' not in sys.stdin.buffer.read(65536): time.sleep(0.1)",
+        "while b'\\1' not in sys.stdin.buffer.read(65536): time.sleep(0.2)",
         'print(\'{"event": "taken"}\')',
     )
-    with Conversation(slow, "inspection", {}, 1) as conversation:
+    with Conversation(slow, "inspection", {}, 3) as conversation:
         heard = conversation.events()
         next(heard)
         conversation.send_file(bytes(20 * 65536) + b"\1" + bytes(65536))

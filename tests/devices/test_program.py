@@ -336,8 +336,8 @@ def test_a_host_that_gives_signs_of_life_may_take_its_time() -> None:
     (source, alive), (taken, sink) = os.pipe(), os.pipe()
 
     def listen() -> None:
-        for _ in range(10):
-            time.sleep(0.1)
+        for _ in range(15):
+            time.sleep(0.2)
             os.write(alive, b"\n")
         while not heard.endswith(b'"}\n'):
             heard.extend(os.read(taken, 1 << 16))
@@ -345,7 +345,7 @@ def test_a_host_that_gives_signs_of_life_may_take_its_time() -> None:
     heard = bytearray()
     listener = Thread(target=listen, daemon=True)
     listener.start()
-    Host(0.8, source, sink).say("result", text="x" * 10**6)
+    Host(2.5, source, sink).say("result", text="x" * 10**6)
     listener.join()
     assert json.loads(heard) == {"event": "result", "text": "x" * 10**6}
 

@@ -9,18 +9,18 @@ PROGRAM = """
 import sys
 from pathlib import Path
 from narrowgauge.networks.device import claim_gpu
-print(claim_gpu(2, Path(sys.argv[1])), flush=True)
+print(claim_gpu(sys.argv[2:], Path(sys.argv[1])), flush=True)
 sys.stdin.read()
 """
 
 
 @pytest.fixture
 def claim(tmp_path):
-    """Start a process that claims one of two GPUs; it and its GPU."""
+    """Start a process that claims one of some GPUs; it and the position of its own."""
     processes = []
 
-    def started():
-        command = [sys.executable, "-c", PROGRAM, str(tmp_path / "claims")]
+    def started(*gpus):
+        command = [sys.executable, "-c", PROGRAM, str(tmp_path / "claims"), *(gpus or ("GPU-a", "GPU-b"))]
         process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         processes.append(process)
         return process, int(process.stdout.readline())
@@ -39,6 +39,13 @@ def test_every_process_takes_the_gpu_with_the_fewest(claim):
     process.wait()
     assert claim()[1] == 1
     assert claim()[1] == 1
+
+
+def test_processes_that_see_other_gpus_count_too(claim):
+    assert claim("GPU-b")[1] == 0
+    assert claim()[1] == 0
+    assert claim("GPU-c", "GPU-a", "GPU-b")[1] == 0
+    assert claim("GPU-a", "GPU-d")[1] == 1
 
 
 def test_where_no_claim_can_be_held_some_gpu_is_taken(tmp_path, claim):

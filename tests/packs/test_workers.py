@@ -17,6 +17,7 @@ def worker(tmp_path):
         textwrap.dedent(f"""
         import os, signal, sys
         from pathlib import Path
+        answers = os.fdopen(os.dup(1), "w")
         from narrowgauge.errors import NarrowgaugeError
         from narrowgauge.packs.workers import answer_items
 
@@ -30,6 +31,10 @@ def worker(tmp_path):
                 os.kill(os.getpid(), signal.SIGKILL)
             if item.startswith("leaves"):
                 os._exit(3)
+            if item.startswith("breaks"):
+                answers.write('"half an ans')
+                answers.flush()
+                os._exit(4)
             os.system("echo a child prints")
             print("pid", os.getpid(), flush=True)
 
@@ -42,13 +47,14 @@ def worker(tmp_path):
 @pytest.mark.parametrize("count", [1, 3])
 def test_an_item_that_fails_costs_no_other(worker, tmp_path, count):
     before = psutil.Process().children()
-    items = ["a", "wrong", "b", "fault", "killed", "c", "leaves", "d"]
+    items = ["a", "wrong", "b", "fault", "killed", "c", "leaves", "d", "breaks", "e"]
     failed = distribute(worker, items, count)
     assert failed == {
         "wrong": "this is wrong",
         "fault": "ZeroDivisionError: a fault",
         "killed": "its process was killed by signal 9",
         "leaves": "its process ended with 3",
+        "breaks": "its process ended with 4",
     }
     for item in items:
         log = (tmp_path / "logs" / f"{item}.log").read_text()

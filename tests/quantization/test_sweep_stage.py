@@ -220,6 +220,23 @@ def test_results_of_other_batches_are_not_used(tmp_path, prepared, capsys):
     assert len(list((tmp_path / "scratch").iterdir())) == 1
 
 
+def test_results_of_another_library_or_processor_are_not_used(tmp_path, prepared, capsys, monkeypatch):
+    run(tmp_path, prepared, SweepSettings())
+    capsys.readouterr()
+    monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: "of another kind")
+    run(tmp_path, prepared, SweepSettings())
+    assert "are known already" not in capsys.readouterr().out
+
+
+def test_no_memory_for_a_batch_is_told(tmp_path, prepared, monkeypatch):
+    def measure(*_):
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB")
+
+    monkeypatch.setattr(sweep.Sweep, "measure", measure)
+    with pytest.raises(NarrowgaugeError, match=r"out of memory: .* or sweep\.batch_size below 7"):
+        run(tmp_path, prepared, SweepSettings(batch_size=7))
+
+
 def test_broken_results_are_measured_again(tmp_path, prepared, capsys):
     run(tmp_path, prepared, SweepSettings())
     (kept,) = (tmp_path / "scratch").iterdir()

@@ -113,6 +113,7 @@ def test_all_problems_of_a_config_are_told_at_once() -> None:
             "mobilenetv2": {"s4": TINY, "a_b": TINY, "a-b": TINY, "4x": TINY, "fine": TINY},
             "resnxt": {"mine": {}},
             "pnasnet": {"mine": {"cells": 0, "planes": 1, "factor1": 1, "factor2": 1}},
+            "MobileNetV2": {"a-b": TINY, "other": TINY},
         }
     )
     assert [problem.split(";")[0] for problem in problems] == [
@@ -121,6 +122,7 @@ def test_all_problems_of_a_config_are_told_at_once() -> None:
         "mobilenetv2.4x: wrong name",
         "resnxt: no such space (did you mean resnext?)",
         "pnasnet.mine.cells: 0",
+        "MobileNetV2.a-b: there is such a law already",
     ]
 
 

@@ -52,3 +52,11 @@ def test_all_architectures_that_cannot_be_built_are_named(tmp_path: Path) -> Non
     assert "densenet-s2-41 cannot be built" in str(caught.value)
     assert "pnasnet has no law 's9'" in str(caught.value)
     assert not path.exists()
+
+
+def test_a_network_beyond_all_numbers_is_named(tmp_path: Path) -> None:
+    path, most = tmp_path / "candidates.parquet", 2**31 - 1
+    laws: UserLaws = {"pnasnet": {"vast": {"cells": 1, "planes": most, "factor1": most, "factor2": most}}}
+    with pytest.raises(NarrowgaugeError, match="pnasnet-vast-0 is larger than numbers of 64 bits can tell"):
+        run(architectures=["pnasnet-vast-0"], laws=laws, classes=7, candidates=path, code_version="1")
+    assert not path.exists()

@@ -1,11 +1,14 @@
 """What `narrowgauge status` says, in the middle of a run with failures."""
 
+import errno
 import json
 import os
 import subprocess
 import sys
 import time
+from unittest import mock
 
+import psutil
 import pytest
 
 from narrowgauge.artefacts.files import write
@@ -141,19 +144,32 @@ def test_a_number_alone_is_no_process(tmp_path, changed, killed):
 
 
 def test_a_running_job_is_never_silent_for_long(tmp_path, monkeypatch):
+    layout, touch, failures = Layout(tmp_path), os.utime, []
+
+    def fails_at_first(path, *times):
+        if len(failures) < 3:
+            failures.append(path)
+            raise OSError(errno.ESTALE, "Stale file handle")
+        touch(path, *times)
+
     monkeypatch.setattr(marks_module, "_TOUCH_SECONDS", 0.01)
-    layout = Layout(tmp_path)
+    monkeypatch.setattr(marks_module.os, "utime", fails_at_first)
     with working(layout, "sweep", ["a", "b"]):
         for mark in layout.marks("sweep").iterdir():
-            os.utime(mark, (0, 0))
-            # What takes a mark away for a moment does not end the touching.
-            mark.rename(tmp_path / "away")
-            time.sleep(0.1)
-            (tmp_path / "away").rename(mark)
+            touch(mark, (0, 0))
         end = time.monotonic() + 60
         while any(mark.stat().st_mtime == 0 for mark in layout.marks("sweep").iterdir()):
             assert time.monotonic() < end, "nothing touched the mark"
             time.sleep(0.01)
+    assert len(failures) == 3
+
+
+@pytest.mark.parametrize(("error", "killed"), [(psutil.AccessDenied(), False), (psutil.NoSuchProcess(1), True)])
+def test_a_process_that_one_may_not_look_at_is_alive(tmp_path, monkeypatch, error, killed):
+    layout = Layout(tmp_path)
+    with working(layout, "sweep", ["a"]):
+        monkeypatch.setattr(marks_module.psutil, "Process", mock.Mock(side_effect=error))
+        assert ("killed" in (marks(layout, "sweep")["a"] or "")) == killed
 
 
 def test_a_job_of_another_machine_is_known_by_its_silence(tmp_path):

@@ -58,12 +58,12 @@ class DeviceSettings(Section):
     """Working folder on the device; one that is not absolute is in the home folder there."""
 
     lock: RemotePath | None = None
-    """File on the device whose lock every measurement holds; `lock` in `folder` if not given. Users who share a board
-    name the same file."""
+    """File on the device whose lock every measurement and preparation holds; `lock` in `folder` if not given. Users who
+    share a board name the same file, which all of them can read."""
 
     python: RemotePath | None = None
-    """Python on the device, 3.8 or newer, with numpy and the runtime. If not given, the environment that `narrowgauge
-    device prepare` made in `folder`, or else `python3`."""
+    """Python on the device, 3.8 or newer, with numpy and the runtime; `~/` is the home folder there. If not given, the
+    environment that `narrowgauge device prepare` made in `folder`, or else `python3`."""
 
     threads: Annotated[tuple[Threads, ...], Field(min_length=1), one_or_many(Threads)] = (1,)
     """CPU threads of an inference: a number, or a list of numbers to measure each."""

@@ -18,7 +18,7 @@ another. `narrowgauge config FILE` checks a file and names every problem at once
 with all defaults filled in. Keys that are not given take the defaults below; unknown keys are errors. An editor that
 knows JSON schemas completes and checks keys with [config.schema.json](config.schema.json).
 
-Byte counts take a unit (`32KiB` is 32,768; `32KB` is 32,000). Numbers are decimal, and may have an exponent (`1e6`);
+Byte counts take a unit (`32KiB` is 32,768; `32KB` is 32,000). Numbers may have an exponent (`1e6`), save in lists;
 `010` and `1:30`, which the YAML of old reads as 8 and 90, are errors, and so is a key that is there twice. Relative
 paths start at the folder in which the workflow runs.
 """

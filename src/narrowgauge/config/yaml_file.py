@@ -1,5 +1,6 @@
 """A config file as plain values, or one message that says what is wrong with it."""
 
+import json
 import re
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ from narrowgauge.errors import NarrowgaugeError
 
 # YAML 1.1, which PyYAML reads, takes 010 for 8 and 1:30 for 90; YAML 1.2 does not.
 _INTEGER, _FLOAT = "tag:yaml.org,2002:int", "tag:yaml.org,2002:float"
-_OCTAL_OR_SEXAGESIMAL = re.compile(r"[-+]?0[0-7_]+|.*:.*")
+_OCTAL_OR_SEXAGESIMAL = re.compile(r"[-+]?0[0-7_]*[1-7][0-7_]*|.*:.*")
 
 
 class _Unclear(yaml.MarkedYAMLError):
@@ -47,7 +48,7 @@ class _Loader(yaml.SafeLoader):
 
 
 def read_yaml(path: Path) -> Any:
-    """What a YAML file holds.
+    """What a YAML file holds, or a JSON file by its name: YAML would not have the tabs that may be in it.
 
     Raises:
         NarrowgaugeError: if the file cannot be read, is not YAML, or is unclear; names the line where there is one.
@@ -58,6 +59,8 @@ def read_yaml(path: Path) -> Any:
         raise NarrowgaugeError(f"{path}: there is no such config file") from None
     except OSError as error:
         raise NarrowgaugeError(f"{path}: cannot be read: {error.strerror}") from None
+    if path.suffix == ".json":
+        return _read_json(path, text)
     try:
         return yaml.load(text, _Loader)  # noqa: S506 (a subclass of the safe loader)
     except yaml.MarkedYAMLError as error:
@@ -72,3 +75,17 @@ def read_yaml(path: Path) -> Any:
     except Exception as error:
         # PyYAML lets Python's own errors through for a value that looks like a date or a number and is none.
         raise NarrowgaugeError(f"{path}: not valid YAML: {error}") from None
+
+
+def _read_json(path: Path, text: bytes) -> Any:
+    try:
+        return json.loads(text, object_pairs_hook=_mapping)
+    except (ValueError, RecursionError) as error:
+        raise NarrowgaugeError(f"{path}: not valid JSON: {error}") from None
+
+
+def _mapping(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    keys = [key for key, _ in pairs]
+    if twice := [key for key in keys if keys.count(key) > 1]:
+        raise ValueError(f"the key {twice[0]!r} is there twice")
+    return dict(pairs)

@@ -141,10 +141,19 @@ def _upright_rgb(image: Image.Image) -> Image.Image:
     if image.mode in ("I", "F"):
         raise ValueError(f"its pixels are 32-bit numbers (mode {image.mode}), of which nobody knows which is white")
     if image.mode.startswith("I;16"):
-        image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
+        image = _of_8_bits(image)
     if image.has_transparency_data:
         image = Image.alpha_composite(Image.new("RGBA", image.size, _GROUND), image.convert("RGBA"))
     return image.convert("RGB")
+
+
+def _of_8_bits(image: Image.Image) -> Image.Image:
+    """Of grey in 16 bits the upper 8, and transparent where a PNG has the level that it names for that."""
+    levels = np.asarray(image)
+    grey = Image.fromarray((levels >> 8).astype(np.uint8))
+    if isinstance(transparent := image.info.get("transparency"), int):
+        grey.putalpha(Image.fromarray(np.where(levels == transparent, 0, 255).astype(np.uint8)))
+    return grey
 
 
 def _common_class_names(paths: list[Path], files: list[pq.ParquetFile]) -> tuple[str, ...] | None:

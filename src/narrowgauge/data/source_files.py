@@ -1,5 +1,6 @@
 """Which files images are read from, told apart without reading them."""
 
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 from narrowgauge.config.data import DataSettings
@@ -32,4 +33,8 @@ def parquet_files(source: Path) -> list[Path]:
         return [source]
     folder, pattern = (source, "*") if source.is_dir() else (source.parent, source.name)
     # A Mac leaves hidden files of that ending beside those that it copies.
-    return sorted(path for path in folder.glob(pattern) if path.suffix == ".parquet" and not path.name.startswith("."))
+    return sorted(
+        path
+        for path in (folder.iterdir() if folder.is_dir() else ())
+        if fnmatchcase(path.name, pattern) and path.suffix == ".parquet" and not path.name.startswith(".")
+    )

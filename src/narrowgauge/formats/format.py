@@ -6,7 +6,7 @@ from functools import cache
 
 from narrowgauge.errors import NarrowgaugeError
 
-_NAME = re.compile(r"e(\d+)m(\d+)")
+_NAME = re.compile(r"e(\d{1,4})m(\d{1,4})")
 _ALIASES = {
     "fp32": (8, 23),
     "single": (8, 23),

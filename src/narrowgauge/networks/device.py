@@ -3,6 +3,7 @@
 import fcntl
 import os
 import tempfile
+from collections.abc import Sequence
 from functools import cache
 from itertools import count
 from pathlib import Path
@@ -34,24 +35,26 @@ def choose_device(wanted: str, key: str) -> torch.device:
 
 @cache
 def _claimed() -> int:
-    return claim_gpu(torch.cuda.device_count(), Path(tempfile.gettempdir()) / f"narrowgauge-gpus-{os.getuid()}")
+    # Numbers are those of this process: another one may see other GPUs.
+    names = [str(torch.cuda.get_device_properties(number).uuid) for number in range(torch.cuda.device_count())]
+    return claim_gpu(names, Path(tempfile.gettempdir()) / f"narrowgauge-gpus-{os.getuid()}")
 
 
-def claim_gpu(gpus: int, folder: Path) -> int:
+def claim_gpu(gpus: Sequence[str], folder: Path) -> int:
     """Take a GPU until this process ends: one with the fewest claims of other processes.
 
     Args:
-        gpus: how many there are.
+        gpus: a name for each of those to be had, the same in every process.
         folder: where claims are held, as locks; made if it is not there.
 
     Returns:
-        Its number, from 0.
+        Its position, from 0.
     """
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        return next(gpu for turn in count() for gpu in range(gpus) if _locked(folder / f"{gpu}.{turn}"))
+        return next(at for turn in count() for at, gpu in enumerate(gpus) if _locked(folder / f"{gpu}.{turn}"))
     except OSError:  # a full disk is no reason not to compute
-        return os.getpid() % gpus
+        return os.getpid() % len(gpus)
 
 
 def _locked(path: Path) -> bool:

@@ -68,7 +68,8 @@ def _ask(process: "subprocess.Popen[str]", item: str) -> str | None:
     except BrokenPipeError:
         pass
     answer = process.stdout.readline()
-    if answer:
+    # One that died while it spoke has not answered.
+    if answer.endswith("\n"):
         reason: str | None = json.loads(answer)
         return reason
     status = process.wait()

@@ -24,10 +24,12 @@ class KnownResults:
     Args:
         folder: where it is kept, and nothing of other networks.
         provenance: of the results; those with other inputs, parameters or code are never found.
+        arithmetic: the library and the processor that form sums in an order of their own; results of others would be
+            compared with these, and are never found either.
     """
 
-    def __init__(self, folder: Path, provenance: Provenance) -> None:
-        text = json.dumps(asdict(provenance), sort_keys=True)
+    def __init__(self, folder: Path, provenance: Provenance, arithmetic: str = "") -> None:
+        text = json.dumps([asdict(provenance), arithmetic], sort_keys=True)
         self._path = folder / f"{hashlib.sha256(text.encode()).hexdigest()[:16]}.parquet"
         self._provenance = provenance
         self._results = self._load()

@@ -44,9 +44,11 @@ def validate_law(space: str, law: Mapping[str, Any]) -> list[str]:
 def validate_laws(laws: UserLaws) -> list[str]:
     """What is wrong with all laws that a user wrote: ``space.law.key: found; allowed: what``, a line per problem."""
     problems = []
+    names = {space: set(known.laws) for space, known in SPACES.items()}
     for space, named in laws.items():
         try:
-            taken = set(SPACES[_space_name(space)].laws)
+            # A space may be there twice, spelled in two ways.
+            taken = names[_space_name(space)]
         except NarrowgaugeError:
             problems.append(f"{space}: no such space{_nearest(space, SPACES)}; allowed: {', '.join(SPACES)}")
             continue

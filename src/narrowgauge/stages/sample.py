@@ -33,6 +33,8 @@ def run(*, architectures: Sequence[str], laws: UserLaws, classes: int, candidate
             rows.append(candidate_row(arch, laws, classes))
         except NarrowgaugeError as error:
             impossible.append(str(error))
+        except OverflowError:
+            impossible.append(f"{arch} is larger than numbers of 64 bits can tell")
     if impossible:
         raise NarrowgaugeError("\n".join(["architectures that must leave the config:", *impossible]))
     provenance = Provenance(

@@ -15,6 +15,7 @@ from narrowgauge.artefacts.tensors import tensors_of
 from narrowgauge.config.sweep import SweepSettings
 from narrowgauge.costs import Costs, costs_of
 from narrowgauge.data.stored_images import StoredImages
+from narrowgauge.errors import NarrowgaugeError
 from narrowgauge.formats import ALL_FORMATS, Format, parse_format
 from narrowgauge.graph.fold import fold_graph, fold_parameters
 from narrowgauge.graph.graph import Graph, graph_from_json
@@ -24,7 +25,7 @@ from narrowgauge.quantization.emulation import EmulatedNetwork
 from narrowgauge.quantization.known_results import KnownResults
 from narrowgauge.quantization.sweep import FormatResult, Sweep, families
 from narrowgauge.quantization.workers import workers
-from narrowgauge.training.memory import keep_freed_memory
+from narrowgauge.training.memory import is_out_of_memory, keep_freed_memory
 
 # Images per step: on a CPU few enough that what one operator hands to the next is still in the cache.
 _BATCH_SIZE = {"cpu": 64, "cuda": 1000}
@@ -62,7 +63,7 @@ def run(
         keep: do nothing if this very sweep is stored already.
 
     Raises:
-        NarrowgaugeError: ``settings.device`` is cuda and there is no GPU.
+        NarrowgaugeError: ``settings.device`` is cuda and there is no GPU, or there is no memory for a batch.
     """
     keep_freed_memory()
     trained = read(weights, weights_schema.SCHEMA)
@@ -95,12 +96,21 @@ def run(
 
     graph = graph_from_json(trained.attributes["graph"])
     costs = costs_of(graph)
-    known = KnownResults(scratch, of_a_result)
+    known = KnownResults(scratch, of_a_result, _arithmetic(device))
     with workers(threads if device.type == "cpu" else 1) as pool:
         network = _network(graph, trained, device)
 
         def measure(split: str, wanted: Iterable[Format]) -> Results:
-            return _measure(Sweep(network, splits[split], batch_size, pool), split, wanted, known)
+            try:
+                return _measure(Sweep(network, splits[split], batch_size, pool), split, wanted, known)
+            except Exception as error:
+                if not is_out_of_memory(error):
+                    raise
+                # Not done by itself: sums of other batches would be compared with those already there.
+                raise NarrowgaugeError(
+                    f"out of memory: a job with more memory would do, or sweep.batch_size below {batch_size}, or fewer "
+                    "models side by side"
+                ) from error
 
         swept = ALL_FORMATS if settings.formats == "all" else listed | {REFERENCE}
         results = measure("validation", swept)
@@ -116,6 +126,12 @@ def run(
     message = None if best else f"no format is {limit_of(settings.best)}"
     attributes = _attributes(settings, trained, splits, best, message)
     write(output, formats_schema.SCHEMA, rows, provenance, attributes)
+
+
+def _arithmetic(device: torch.device) -> str:
+    gpu = device.type == "cuda"
+    processor = torch.cuda.get_device_name(device) if gpu else torch.backends.cpu.get_cpu_capability()
+    return f"torch {torch.__version__}, {processor}"
 
 
 def _network(graph: Graph, trained: Artefact, device: torch.device) -> EmulatedNetwork:

@@ -85,8 +85,21 @@ def _is_alive(pid: int, started: float) -> bool:
     """Whether there is still that process, and not another one that got its number."""
     try:
         return abs(psutil.Process(pid).create_time() - started) < _SAME_START_SECONDS
+    except psutil.AccessDenied:
+        return True
     except psutil.NoSuchProcess:
+        return _is_hidden(pid)
+
+
+def _is_hidden(pid: int) -> bool:
+    """Whether a process is there and of another user, in a /proc that shows only one's own."""
+    try:
+        os.kill(pid, 0)
+    except PermissionError:
+        return True
+    except ProcessLookupError:
         return False
+    return False
 
 
 def _path(layout: Layout, stage: str, item: str) -> Path:

@@ -2,6 +2,7 @@
 
 import ctypes
 import platform
+from contextlib import suppress
 
 import torch
 
@@ -45,4 +46,6 @@ def is_out_of_memory(error: Exception) -> bool:
 def release_gpu_memory() -> None:
     """Give other processes what torch keeps of a GPU for later; nothing happens where none was used."""
     if torch.cuda.is_initialized():
-        torch.cuda.empty_cache()
+        # Of an earlier error of the GPU whatever is computed next will tell.
+        with suppress(RuntimeError):
+            torch.cuda.empty_cache()

@@ -19,7 +19,6 @@ def run(job: dict[str, Any]) -> int:
     """Do a job (``narrowgauge.devices.job``); returns the exit code."""
     host = Host(job["patience_seconds"])
     try:
-        _check_packages("numpy", job["runtime"])
         _check_cores(job["cpus"])
         with wait_for_lock(Path(job["lock"]), host), Files(Path(job["folder"]), host) as files:
             _session(job, host, files).run()
@@ -34,6 +33,7 @@ def run(job: dict[str, Any]) -> int:
 
 def _session(job: dict[str, Any], host: Host, files: Files) -> Session:
     # Only when the lock is held: until then somebody may be at work on the environment that numpy is in.
+    _check_packages("numpy", job["runtime"])
     try:
         from narrowgauge.devices.onboard.session import Session
     except ImportError as error:
