@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from narrowgauge.latency import design
 from narrowgauge.latency.design import choose
 from narrowgauge.latency.work import TERMS, work_matrix, work_of
 from narrowgauge.spaces import build
@@ -34,7 +35,8 @@ def test_all_networks_if_there_are_fewer(work: np.ndarray) -> None:
     assert sorted(choose(work[:3], 20)) == [0, 1, 2]
 
 
-def test_of_very_many_networks_a_part_is_considered() -> None:
+def test_of_very_many_networks_a_part_is_considered(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(design, "_DEVICES", 4)
     work = np.random.default_rng(0).lognormal(10, 1, (2500, len(TERMS)))
     chosen = choose(work, 5)
     assert len(set(chosen)) == 5

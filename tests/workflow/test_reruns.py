@@ -37,7 +37,7 @@ def test_commands_tell_of_a_finished_experiment(finished_once):
         return result.stdout
 
     assert "probenet-s-s2-1" in told("results")
-    assert yaml.safe_load(told("config", "--resolved"))["benchmark"]["patience_seconds"] > 0
+    assert yaml.safe_load(told("config", "--resolved"))["benchmark"]["attempts"] > 0
     assert json.loads(told("status", "--json"))["stages"]["train"]["done"] == 3
     weights = str(finished_once.results / "models/probenet-s-s2-1/weights.parquet")
     assert json.loads(told("show", weights, "--json"))["kind"] == "weights"
@@ -78,12 +78,13 @@ def test_one_more_format_leaves_what_is_there(finished):
 
 def test_a_corrected_source_file_is_read_again_and_one_that_moved_is_not(checkout, tmp_path):
     def configure(folder):
-        checkout.configure(data={"name": "parquet", "train": str(folder / "a"), "test": str(folder / "a")})
+        checkout.configure(data={"name": "parquet", "train": str(folder / "a"), "test": str(folder / "b")})
 
     images = [encoded(pixels) for pixels in random_pixels(100, 32, 32, 3)]
     source = tmp_path / "source"
-    (source / "a").mkdir(parents=True)
-    write_set(source / "a/0.parquet", images, [i % 10 for i in range(100)])
+    for part, some in (("a", images), ("b", images[:20])):
+        (source / part).mkdir(parents=True)
+        write_set(source / part / "0.parquet", some, [i % 10 for i in range(len(some))])
     configure(source)
     target = "results/small/data/test.parquet"
     checkout.snakemake(target)
