@@ -57,9 +57,9 @@ class TrainingSettings(Section):
     """Epochs over which the learning rate rises linearly from zero to its peak."""
 
     optimiser: Literal["sgd", "muon"] = "sgd"
-    """`sgd`: stochastic gradient descent. `muon`: the same for biases, batch norms and depthwise convolutions; all other
-    kernels (of a grouped convolution each group's) and matrices by Muon, which makes their momentum orthogonal first
-    (Jordan et al., 2024)."""
+    """`sgd`: stochastic gradient descent. `muon`: the same for biases, batch norms and depthwise convolutions; all
+    other kernels (of a grouped convolution each group's) and matrices by Muon, which makes their momentum orthogonal
+    first (Jordan et al., 2024)."""
 
     muon_learning_rate: float = Field(default=0.05, gt=0)
     """Peak learning rate of Muon; it rises and falls as the other one does."""
