@@ -63,7 +63,7 @@ def _require_limits(options: argparse.Namespace, limits: Limits) -> None:
     if options.samples < 1:
         raise NarrowgaugeError(f"--samples {options.samples}; allowed: a whole number, at least 1")
     bounds = limits.model_dump(include={*Limits.model_fields} - {"format", "latency_bound", "at_most"})
-    if not any(bound is not None and bound != {} for bound in bounds.values()):
+    if all(bound in (None, {}) for bound in bounds.values()):
         raise NarrowgaugeError(
             f"{options.config}: limits sets no limit that a sample could meet; allowed: one of {', '.join(bounds)}"
         )

@@ -21,7 +21,7 @@ from narrowgauge.errors import NarrowgaugeError
 _ROWS_AT_A_TIME = 256
 
 _IMAGE_COLUMNS = ("img", "image")
-_SHARD = re.compile(r"(?P<series>.+)-\d{5}-of-(?P<count>\d{5})\.parquet")
+_SHARD = re.compile(r"(.+)-\d{5}-of-(\d{5})\.parquet")
 _LARGEST_LABEL = 2**31 - 1
 # What transparent images are laid on.
 _GROUND = "white"
@@ -69,17 +69,16 @@ def _files(source: Path) -> list[Path]:
         raise NarrowgaugeError(
             f"{source} does not exist; data.train and data.test name Parquet files, folders of them or patterns"
         )
-    _check_shards({path.name for path in paths}, source)
+    if not source.is_file():
+        _check_shards({path.name for path in paths}, source)
     return paths
 
 
 def _check_shards(names: set[str], source: Path) -> None:
     """Of files in a numbered series, as the hub cuts large sets, none may be missing."""
-    for name in sorted(names):
-        if not (found := _SHARD.fullmatch(name)) or source.is_file():
-            continue
-        series, count = found["series"], int(found["count"])
-        expected = {f"{series}-{number:05}-of-{count:05}.parquet" for number in range(count)}
+    first = {found.groups(): name for name in sorted(names, reverse=True) if (found := _SHARD.fullmatch(name))}
+    for (series, count), name in first.items():
+        expected = {f"{series}-{number:05}-of-{count}.parquet" for number in range(int(count))}
         if missing := sorted(expected - names):
             raise NarrowgaugeError(f"{source}: {missing[0]} is missing beside {name}")
 

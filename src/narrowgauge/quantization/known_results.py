@@ -28,7 +28,7 @@ class KnownResults:
             compared with these, and are never found either.
     """
 
-    def __init__(self, folder: Path, provenance: Provenance, arithmetic: str = "") -> None:
+    def __init__(self, folder: Path, provenance: Provenance, arithmetic: str) -> None:
         text = json.dumps([asdict(provenance), arithmetic], sort_keys=True)
         self._path = folder / f"{hashlib.sha256(text.encode()).hexdigest()[:16]}.parquet"
         self._provenance = provenance

@@ -94,11 +94,10 @@ def _is_alive(pid: int, started: float) -> bool:
 def _is_hidden(pid: int) -> bool:
     """Whether a process is there and of another user, in a /proc that shows only one's own."""
     try:
-        os.kill(pid, 0)
+        with suppress(ProcessLookupError):
+            os.kill(pid, 0)
     except PermissionError:
         return True
-    except ProcessLookupError:
-        return False
     return False
 
 
