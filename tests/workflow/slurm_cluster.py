@@ -54,12 +54,27 @@ def reason_against() -> str | None:
             return f"{program} is not installed"
     if os.geteuid():
         return "a Slurm cluster of one's own needs root"
-    if CONFIG.is_symlink() and not CONFIG.exists():
-        # Of a test that was killed; its folder is gone.
-        CONFIG.unlink()
+    _clear_after_a_killed_test()
     if CONFIG.exists():
         return f"{CONFIG} is there: this machine belongs to a cluster"
     return None
+
+
+def _clear_after_a_killed_test() -> None:
+    """Stop the daemons that a killed test left behind, if any, and take its configuration away."""
+    if not CONFIG.is_symlink():
+        return
+    config = CONFIG.readlink()
+    if config.exists() and "ClusterName=test\n" not in config.read_text():
+        return
+    daemons = [process for process in psutil.process_iter(["cmdline"]) if str(config) in (process.info["cmdline"] or ())]
+    if any(process.ppid() != 1 for process in daemons):
+        # Of a test that runs now.
+        return
+    for process in daemons:
+        process.kill()
+    psutil.wait_procs(daemons, timeout=20)
+    CONFIG.unlink()
 
 
 class SlurmCluster:
