@@ -67,7 +67,8 @@ def _clear_after_a_killed_test() -> None:
     config = CONFIG.readlink()
     if config.exists() and "ClusterName=test\n" not in config.read_text():
         return
-    daemons = [process for process in psutil.process_iter(["cmdline"]) if str(config) in (process.info["cmdline"] or ())]
+    processes = psutil.process_iter(["cmdline"])
+    daemons = [process for process in processes if str(config) in (process.info["cmdline"] or ())]
     if any(process.ppid() != 1 for process in daemons):
         # Of a test that runs now.
         return
