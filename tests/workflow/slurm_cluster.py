@@ -67,9 +67,9 @@ def _clear_after_a_killed_test() -> None:
     config = CONFIG.readlink()
     if config.exists() and "ClusterName=test\n" not in config.read_text():
         return
-    processes = psutil.process_iter(["cmdline"])
+    processes = psutil.process_iter(["cmdline", "ppid"])
     daemons = [process for process in processes if str(config) in (process.info["cmdline"] or ())]
-    if any(process.ppid() != 1 for process in daemons):
+    if any(process.info["ppid"] != 1 for process in daemons):
         # Of a test that runs now.
         return
     for process in daemons:
